@@ -1,0 +1,88 @@
+"""What went wrong, named by what the caller does next.
+
+::
+
+    ExpenseError
+     ├── Retryable            try again later; nothing was lost, nothing was posted twice
+     │    ├── LookupFailed    the ERP could not be asked: never create after it
+     │    ├── LeaseRunning    another process may be posting this journal: wait until its lease ends
+     │    └── UnknownOutcome  a create was sent and its effect is not known: wait, then look it up
+     ├── NotExecuted          the ERP certainly did not carry out the create: look up, then create again
+     └── Refused              trying again without a person changes nothing
+          ├── Held            a rule of ours stops the journal: mapping, period, control total
+          ├── Rejected        the ERP refused the document in its own words
+          ├── Conflict        the ERP shows something else under our reference: a person decides
+          └── Misconfigured   credentials, addresses or settings are wrong
+
+Every message says what happened, to which record, and what to do next. No message carries a secret or a URL.
+"""
+
+from datetime import datetime
+
+
+class ExpenseError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class Retryable(ExpenseError):
+    """A transient failure.
+
+    :param delay_s: the earliest useful wait in seconds, when the failure itself says so (a rate limit, a lease);
+        ``None`` leaves it to the caller's back-off.
+    """
+
+    def __init__(self, message: str, delay_s: float | None = None) -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+
+class LookupFailed(Retryable):
+    """The ERP could not be asked whether the reference exists. An unanswered look-up is never "not found"."""
+
+
+class LeaseRunning(Retryable):
+    """Another process holds the journal's lease until ``until`` (UTC)."""
+
+    def __init__(self, message: str, delay_s: float, until: datetime) -> None:
+        super().__init__(message, delay_s)
+        self.until = until
+
+
+class UnknownOutcome(Retryable):
+    """A create was sent, and whether it took effect is not known."""
+
+    def __init__(self, message: str, delay_s: float | None = None, raw_answer: str | None = None) -> None:
+        super().__init__(message, delay_s)
+        self.raw_answer = raw_answer
+
+
+class NotExecuted(ExpenseError):
+    """A create was certainly not carried out (refused before execution: no connection, session, throttle)."""
+
+    def __init__(self, message: str, delay_s: float | None = None) -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+
+class Refused(ExpenseError):
+    """Trying again without a person changes nothing."""
+
+
+class Held(Refused):
+    """The journal breaks a rule of ours; its reasons say what to change and where."""
+
+
+class Rejected(Refused):
+    """The ERP refused the document. ``raw_answer`` is its answer without secrets."""
+
+    def __init__(self, message: str, raw_answer: str | None = None) -> None:
+        super().__init__(message)
+        self.raw_answer = raw_answer
+
+
+class Conflict(Refused):
+    """The ERP shows a different, a voided, or more than one document under our reference."""
+
+
+class Misconfigured(Refused):
+    """Credentials, addresses, rights or settings are wrong: a person has to correct them."""

@@ -1,0 +1,316 @@
+"""One HTTP client for all systems: total deadlines, size limits, no redirects, repeats only where the caller allows them.
+
+Errors say whether a request can have had an effect::
+
+    NotSent    no byte of the request reached the server (DNS, connect, TLS)
+    NoAnswer   it was sent, at least in part, and no complete answer came back
+
+Neither carries a URL or a body: both may hold credentials.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import httpcore
+import httpx
+import tenacity
+
+from include.errors import Retryable
+
+REPEATABLE_STATUS = frozenset({429, 502, 503, 504})
+_SHORTEST_TIMEOUT_S = 0.001
+
+
+class NotSent(Retryable):
+    """No byte of the request reached the server."""
+
+
+class NoAnswer(Retryable):
+    """The request was sent, at least in part; no complete, readable answer came back."""
+
+
+@dataclass
+class _Deadline:
+    """Shared by a client's streams: the moment (monotonic seconds) at which the request under way is given up."""
+
+    at: float = float("inf")
+
+    def left(self, timeout: float | None) -> float | None:
+        if self.at == float("inf"):
+            return timeout
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("total deadline reached")
+        return max(_SHORTEST_TIMEOUT_S, left if timeout is None else min(left, timeout))
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    """A socket whose every read and write ends at the total deadline, however slowly the bytes drip."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        tls = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
+        return _DeadlineStream(tls, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _DeadlineBackend(httpcore.NetworkBackend):
+    def __init__(self, deadline: _Deadline) -> None:
+        self._backend = httpcore.SyncBackend()
+        self._deadline = deadline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *(socket_options or [])]
+        left = self._deadline.left(timeout)
+        return _DeadlineStream(self._backend.connect_tcp(host, port, left, local_address, options), self._deadline)
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """Turn the wire's errors into :class:`NotSent` and :class:`NoAnswer`, keeping only the error's kind."""
+    try:
+        yield
+    except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError) as error:
+        raise NotSent(f"the server could not be reached ({type(error).__name__}: {error})") from None
+    except (httpcore.UnsupportedProtocol, httpcore.LocalProtocolError) as error:
+        raise NotSent(f"the request could not be sent ({type(error).__name__})") from None
+    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+        raise NoAnswer(f"no complete answer came back ({type(error).__name__})") from None
+
+
+class _BodyStream(httpx.SyncByteStream):
+    def __init__(self, stream: Iterable[bytes], close: Any) -> None:
+        self._stream = stream
+        self._close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _named_errors():
+            yield from self._stream
+
+    def close(self) -> None:
+        if self._close is not None:
+            self._close()
+
+
+class _DeadlineTransport(httpx.BaseTransport):
+    def __init__(self, context: ssl.SSLContext, deadline: _Deadline) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=1,
+            keepalive_expiry=30,
+            network_backend=_DeadlineBackend(deadline),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        wire_request = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(
+                scheme=request.url.raw_scheme,
+                host=request.url.raw_host,
+                port=request.url.port,
+                target=request.url.raw_path,
+            ),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with _named_errors():
+            answer = self._pool.handle_request(wire_request)
+        assert isinstance(answer.stream, Iterable)
+        return httpx.Response(
+            status_code=answer.status,
+            headers=answer.headers,
+            stream=_BodyStream(answer.stream, getattr(answer.stream, "close", None)),
+            extensions=answer.extensions,
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def tls_context(verify: bool | str) -> ssl.SSLContext:
+    """The TLS settings for ``verify``: true, false (only when the connection itself says so), or a CA bundle's path.
+
+    :raises ValueError: the bundle cannot be read.
+    """
+    if isinstance(verify, str):
+        if not Path(verify).is_file():
+            raise ValueError(f"the CA bundle {verify!r} in the connection's extra `verify` does not exist")
+        return ssl.create_default_context(cafile=verify)
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer. ``body`` is the decoded content."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds of a numeric ``Retry-After`` header, else ``None``."""
+        value = self.headers.get("Retry-After", "").strip()
+        return float(value) if value.isdigit() else None
+
+
+class HttpClient:
+    """HTTP to one host.
+
+    :param base_url: scheme, host and port, without a trailing slash.
+    :param request_timeout_s: total deadline of one request, first byte sent to last byte read.
+    :param max_body_bytes: a longer answer is given up as :class:`NoAnswer`.
+    :param secrets: texts that :meth:`masked` removes.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        verify: bool | str = True,
+        auth: httpx.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_timeout_s: float = 120,
+        max_body_bytes: int = 64 * 1024 * 1024,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.request_timeout_s = request_timeout_s
+        self.max_body_bytes = max_body_bytes
+        self._secrets = tuple(sorted((secret for secret in secrets if secret), key=len, reverse=True))
+        self._deadline = _Deadline()
+        self._client = httpx.Client(
+            transport=_DeadlineTransport(tls_context(verify), self._deadline),
+            auth=auth,
+            headers=headers,
+            timeout=None,
+            follow_redirects=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def masked(self, text: str) -> str:
+        """``text`` without the client's secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def request(self, method: str, path: str, *, timeout_s: float | None = None, **options: Any) -> Answer:
+        """Send one request, once. ``options`` are httpx's (``params``, ``data``, ``content``, ``headers`` ...).
+
+        :raises NotSent: nothing reached the server. :raises NoAnswer: no complete answer within the deadline.
+        """
+        body = bytearray()
+        with self._streamed(method, path, timeout_s, options) as response:
+            for chunk in self._chunks(response):
+                body += chunk
+        return Answer(response.status_code, response.headers, bytes(body))
+
+    def download(
+        self, method: str, path: str, into: IO[bytes], *, timeout_s: float | None = None, **options: Any
+    ) -> Answer:
+        """Like :meth:`request`, but write the content to ``into``; the answer's ``body`` holds its first 4,096 bytes."""
+        head = bytearray()
+        with self._streamed(method, path, timeout_s, options) as response:
+            for chunk in self._chunks(response):
+                into.write(chunk)
+                if len(head) < 4096:
+                    head += chunk[: 4096 - len(head)]
+        return Answer(response.status_code, response.headers, bytes(head))
+
+    def request_repeatedly(
+        self, method: str, path: str, *, attempts: int = 4, timeout_s: float | None = None, **options: Any
+    ) -> Answer:
+        """:meth:`request` for what has no effect on the server: repeated with back-off after lost answers, 429, 502, 503, 504.
+
+        The last answer is returned as it is, also when it is one of those.
+        """
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            asked: float | None = None
+            if state.outcome is not None and not state.outcome.failed:
+                asked = state.outcome.result().retry_after_s
+            return min(asked if asked is not None else back_off(state), 60.0)
+
+        back_off = tenacity.wait_random_exponential(multiplier=0.5, max=10)
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(attempts),
+            wait=wait,
+            retry=tenacity.retry_if_exception_type((NotSent, NoAnswer))
+            | tenacity.retry_if_result(lambda answer: answer.status in REPEATABLE_STATUS),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        answer = retrying(lambda: self.request(method, path, timeout_s=timeout_s, **options))
+        assert isinstance(answer, Answer)
+        return answer
+
+    @contextmanager
+    def _streamed(
+        self, method: str, path: str, timeout_s: float | None, options: dict[str, Any]
+    ) -> Iterator[httpx.Response]:
+        self._deadline.at = time.monotonic() + (timeout_s if timeout_s is not None else self.request_timeout_s)
+        try:
+            with self._client.stream(method, self.base_url + path, **options) as response:
+                yield response
+        except httpx.InvalidURL:
+            raise NotSent("the request's address is not a valid URL: check the connection's host") from None
+        except (httpx.DecodingError, httpx.RequestError) as error:
+            raise NoAnswer(f"the answer could not be read ({type(error).__name__})") from None
+        finally:
+            self._deadline.at = float("inf")
+
+    def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
+        size = 0
+        for chunk in response.iter_bytes(64 * 1024):
+            size += len(chunk)
+            if size > self.max_body_bytes:
+                raise NoAnswer(f"the answer is longer than {self.max_body_bytes:,} bytes")
+            yield chunk
