@@ -82,7 +82,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of checking one draft: the draft with ``details`` (and, if moved, ``posting_date``) settled; no problems = ready."""
+    """Outcome of checking one draft: ``details`` (and, if moved, ``posting_date``) settled; no problems = ready."""
 
     draft: Draft
     problems: tuple[Problem, ...] = ()
