@@ -135,6 +135,9 @@ class Erp(Protocol):
         :raises UnknownOutcome: anything else.
         """
 
+    def next_open_date(self, draft: Draft) -> date | None:
+        """The first day after ``draft.posting_date`` that falls into an open period; ``None`` when there is none."""
+
     def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
         """Finish what may be missing after a create (a number, a release); return the document unchanged if nothing is."""
 
@@ -170,6 +173,11 @@ class ErpSettings(BaseModel):
     queue: str | None = None
     settle_s: float = Field(default=30, ge=0)
     request_timeout_s: float = Field(default=120, gt=0)
+
+    @property
+    def company_setting(self) -> str:
+        """The company as far as the tenant file names it (else it comes with the connection)."""
+        return ""
 
     @property
     def document_kind(self) -> Kind:

@@ -1,0 +1,353 @@
+"""The tenant file: one YAML file per company, its name is the tenant.
+
+Strings stay strings: an account number without quotes is a number to YAML (``0100`` even becomes 64), so it is refused
+with a sentence that says so. Unknown keys are errors. Sums are never configured here.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from include.erps.port import ErpSettings
+from include.erps.registry import ERPS, settings_class
+
+Per = Literal["day", "report"]
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool | int | float | date):
+        raise ValueError(f"{value} is not text to YAML: write it in quotes, so that it stays exactly as typed")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _read_two_columns(path: Path) -> dict[str, str]:
+    import csv
+
+    if not path.is_file():
+        raise ValueError(f"the file {path} does not exist")
+    values: dict[str, str] = {}
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for number, row in enumerate(csv.reader(lines), start=1):
+            if not row:
+                continue
+            if len(row) != 2 or not row[1].strip():
+                raise ValueError(f"{path.name} line {number}: expected two columns (Expensify name, ERP value)")
+            name, value = row[0].strip(), row[1].strip()
+            if name in values:
+                raise ValueError(f"{path.name} line {number}: {name!r} is listed twice")
+            values[name] = value
+    return values
+
+
+class ValueMap(_Section):
+    """How Expensify names become ERP values: ``values`` first, then the GL code kept in Expensify, then ``default``."""
+
+    values: dict[Text, Text] = Field(default_factory=dict)
+    expensify_gl_code: bool = False
+    default: Text | None = None
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _from_csv(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            folder = (info.context or {}).get("folder", Path())
+            return _read_two_columns(Path(folder, value))
+        return value
+
+    @field_validator("values", mode="after")
+    @classmethod
+    def _trimmed(cls, value: dict[str, str]) -> dict[str, str]:
+        trimmed = {name.strip(): mapped.strip() for name, mapped in value.items()}
+        if len(trimmed) != len(value):
+            raise ValueError("two names are equal after trimming blanks")
+        empty = [name for name, mapped in trimmed.items() if not mapped]
+        if empty:
+            raise ValueError(f"{empty[0]!r} has an empty value")
+        return trimmed
+
+
+class Dimension(ValueMap):
+    """One dimension, read from the tag level ``tag`` (1 is the first)."""
+
+    tag: int = Field(ge=1, le=10)
+    required: bool = False
+
+
+class Mapping_(_Section):
+    """The ``mapping`` section."""
+
+    gl_account: ValueMap = Field(default_factory=lambda: ValueMap(expensify_gl_code=True))
+    dimensions: dict[Text, Dimension] = Field(default_factory=dict)
+    employee: ValueMap = Field(default_factory=ValueMap)
+
+
+class Expensify(_Section):
+    """The ``expensify`` section."""
+
+    connection: ShortText
+    policies: list[ShortText] = Field(default_factory=list)
+    states: list[Literal["APPROVED", "REIMBURSED", "ARCHIVED"]] = Field(
+        default_factory=lambda: ["APPROVED", "REIMBURSED"], min_length=1
+    )
+    mark_exported: ShortText | None = None
+    lookback_days: int = Field(default=7, ge=0, le=90)
+    control_total: Literal["hold", "warn"] = "hold"
+    request_timeout_s: float = Field(default=600, gt=0)
+    """Total deadline of one request; a large export blocks for minutes before it answers."""
+
+
+class CreditAccount(_Section):
+    """A balancing account, with dimensions where the ERP splits them (names of ``mapping.dimensions``)."""
+
+    account: ShortText
+    dimensions: dict[Text, Text] = Field(default_factory=dict)
+
+
+def _credit_account(value: object) -> object:
+    return {"account": value} if isinstance(value, str) else _text(value)
+
+
+Credit = Annotated[CreditAccount, BeforeValidator(_credit_account)]
+
+
+class CardAccounts(_Section):
+    """Balancing accounts of company cards: by card feed (``bank``, then ``cardName``), else ``default``."""
+
+    by_card: dict[Text, Credit] = Field(default_factory=dict)
+    default: Credit | None = None
+
+
+def _card_accounts(value: object) -> object:
+    if isinstance(value, dict) and ("by_card" in value or "default" in value):
+        return value
+    return None if value is None else {"default": value}
+
+
+class Credits(_Section):
+    """The ``credit`` section: full ERP accounts, account templates do not apply to them."""
+
+    reimbursable: Credit | None = None
+    company_card: Annotated[CardAccounts | None, BeforeValidator(_card_accounts)] = None
+    already_reimbursed: Credit | None = None
+
+
+class Posting(_Section):
+    """The ``posting`` section."""
+
+    per: Per | None = None
+    lines: Literal["group", "expense"] | None = None
+    date: Literal["approved", "report", "run"] = "approved"
+    closed_period: Literal["hold", "next_open"] = "hold"
+    currency: Annotated[Text, Field(pattern=r"^[A-Z]{3}$")]
+    reference_prefix: ShortText = "EXP"
+    credit: Credits = Field(default_factory=Credits)
+    company_card: Literal["with_reimbursable", "journal", "exclude"] | None = None
+
+
+class Hold(_Section):
+    """The ``hold`` section."""
+
+    isolate: bool = False
+
+
+class ReferenceData(_Section):
+    """The ``reference_data`` section: what flows back from the ERP into Expensify."""
+
+    policies: list[ShortText] = Field(min_length=1)
+    employees: bool = False
+    gl_codes: bool = False
+    cost_centers: bool = False
+    allow_removal: bool = False
+
+
+class Retention(_Section):
+    """The ``retention`` section."""
+
+    raw_days: int = Field(default=90, ge=1)
+
+
+def _erp_section(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, dict):
+        raise ValueError("expected the settings of an ERP, beginning with `type`")
+    erp_type = value.get("type")
+    if erp_type not in ERPS:
+        raise ValueError(f"unknown ERP type {erp_type!r}: expected one of {', '.join(sorted(ERPS))}")
+    return settings_class(erp_type).model_validate(value, context=info.context)
+
+
+class Tenant(_Section):
+    """A whole tenant file. ``name`` is the file's name; ``folder`` is where its relative paths start."""
+
+    DAY_ONLY: ClassVar[str] = "`hold.isolate` works with `posting.per: day` only"
+
+    name: str
+    folder: Path
+    schedule: ShortText
+    timezone: ShortText
+    start_date: date
+    formerly: list[ShortText] = Field(default_factory=list)
+    expensify: Expensify
+    erp: Annotated[SerializeAsAny[ErpSettings], BeforeValidator(_erp_section)]
+    posting: Posting
+    mapping: Mapping_ = Field(default_factory=Mapping_)
+    hold: Hold = Field(default_factory=Hold)
+    reference_data: ReferenceData | None = None
+    retention: Retention = Field(default_factory=Retention)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The tenant's time zone: schedules and approval days are local to it."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tenant's present and earlier names, under which its rows stand in the ledger."""
+        return (self.name, *self.formerly)
+
+    @property
+    def per(self) -> Per:
+        """One journal per approval day, or per report."""
+        return self.posting.per or self.erp.default_per
+
+    @property
+    def lines(self) -> Literal["group", "expense"]:
+        """One journal line per group of expenses, or per expense."""
+        return self.posting.lines or self.erp.default_lines
+
+    @property
+    def company_card(self) -> Literal["with_reimbursable", "journal", "exclude"]:
+        """What becomes of expenses paid with a company card."""
+        default: Literal["journal", "with_reimbursable"] = (
+            "journal" if self.erp.document_kind == "bill" else "with_reimbursable"
+        )
+        return self.posting.company_card or default
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        from croniter import croniter
+
+        if len(value.split()) != 5 or not croniter.is_valid(value):
+            raise ValueError(f"{value!r} is not a cron expression of five fields (minute hour day month weekday)")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{value!r} is not a time zone name such as America/Chicago") from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        self._check_marking()
+        self._check_pool()
+        self._check_templates()
+        self._check_credits()
+        if self.hold.isolate and self.per != "day":
+            raise ValueError(self.DAY_ONLY)
+        if self.posting.date == "report" and self.per != "report":
+            raise ValueError("`posting.date: report` works with `posting.per: report` only")
+        if self.name in self.formerly:
+            raise ValueError(f"`formerly` names the tenant itself ({self.name})")
+        return self
+
+    def _check_marking(self) -> None:
+        if self.erp.marks == "required" and self.expensify.mark_exported is None:
+            raise ValueError(f"`expensify.mark_exported` is required for {self.erp.type}: set a label such as erp-sync")
+        if self.erp.marks == "refused" and self.expensify.mark_exported is not None:
+            raise ValueError(f"`expensify.mark_exported` must be null for {self.erp.type}: nothing is written back")
+
+    def _check_pool(self) -> None:
+        if self.erp.needs_pool and self.erp.pool == "default_pool":
+            raise ValueError(
+                f"`erp.pool` is required for {self.erp.type}: only one task may talk to it at a time. "
+                "Create an Airflow pool with 1 slot and name it here"
+            )
+
+    def _check_templates(self) -> None:
+        for setting, template in self.erp.account_templates.items():
+            for _, name, _, _ in string.Formatter().parse(template):
+                if name is None or name == "gl_account":
+                    continue
+                dimension = self.mapping.dimensions.get(name)
+                if dimension is None:
+                    raise ValueError(f"`erp.{setting}` names {{{name}}}, which `mapping.dimensions` does not define")
+                if not dimension.required and dimension.default is None:
+                    raise ValueError(
+                        f"`erp.{setting}` names {{{name}}}: set `required: true` or a `default` for that dimension, "
+                        "or an account could be built with a hole in it"
+                    )
+
+    def _check_credits(self) -> None:
+        credit = self.posting.credit
+        if self.erp.document_kind == "journal" and credit.reimbursable is None:
+            raise ValueError("`posting.credit.reimbursable` is required: the account that balances employees' expenses")
+        if self.company_card != "exclude" and credit.company_card is None:
+            raise ValueError(
+                "`posting.credit.company_card` is required (or set `posting.company_card: exclude`): the account that "
+                "balances company card expenses"
+            )
+        cards = list(credit.company_card.by_card.values()) if credit.company_card else []
+        default_card = [credit.company_card.default] if credit.company_card else []
+        for account in [credit.reimbursable, credit.already_reimbursed, *cards, *default_card]:
+            for name in account.dimensions if account else ():
+                if name not in self.mapping.dimensions:
+                    raise ValueError(f"`posting.credit` uses the dimension {name!r}, which `mapping.dimensions` lacks")
+
+
+def explained(error: ValidationError) -> str:
+    """A pydantic error as lines ``key: what is expected``."""
+    lines = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "unknown key: check its spelling and its indentation"
+        elif problem["type"] == "string_type":
+            message = f"{problem['input']!r} is not text: write it in quotes"
+        elif problem["type"] == "missing":
+            message = "is missing"
+        lines.append(f"{place}: {message}" if place else message)
+    return "; ".join(lines)
+
+
+def tenant_from(content: Mapping[str, Any], name: str, folder: Path) -> Tenant:
+    """Build a tenant from a parsed file.
+
+    :raises ValueError: one sentence per wrong key.
+    """
+    for reserved in ("name", "folder"):
+        if reserved in content:
+            raise ValueError(f"{reserved}: unknown key: the file's name is the tenant's name")
+    try:
+        return Tenant.model_validate({**content, "name": name, "folder": folder}, context={"folder": folder})
+    except ValidationError as error:
+        raise ValueError(explained(error)) from None
