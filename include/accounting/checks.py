@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from include.accounting.money import has_forbidden_fraction, written
@@ -39,6 +38,18 @@ def report_reasons(report: ReportFacts, tenant: Tenant) -> list[Reason]:
     return [reason for check in _CHECKS for reason in check(report, tenant)]
 
 
+def _is_readable(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
+    for defect in report.defects:
+        yield Reason(
+            "unreadable",
+            f"The export holds something that cannot be read: {defect}",
+            "Correct the report in Expensify, then clear this task",
+            report_id=report.report_id,
+            amount_cents=report.total_cents,
+            currency=report.currency,
+        )
+
+
 def _has_approval_day(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
     if report.approved_day is None:
         yield Reason(
@@ -73,11 +84,12 @@ def _has_readable_amounts(report: ReportFacts, tenant: Tenant) -> Iterator[Reaso
         if own is None:
             message = f"Expense {expense.transaction_id} has no amount that can be read"
         else:
-            message = f"Expense {expense.transaction_id} is {written(own, expense.currency)} and Expensify gives no converted amount"
+            own_text = written(own, expense.currency)
+            message = f"Expense {expense.transaction_id} is {own_text} and Expensify gives no converted amount"
         yield Reason(
             "amount_unknown",
             message,
-            f"Open the expense in Expensify, save it with an amount in {report.currency}, approve again, then clear this task",
+            f"Save the expense in Expensify with an amount in {report.currency}, approve again, then clear this task",
             subject=expense.transaction_id,
             report_id=report.report_id,
             amount_cents=report.total_cents,
@@ -95,21 +107,6 @@ def _has_whole_units(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
                 subject=expense.transaction_id,
                 report_id=report.report_id,
                 amount_cents=expense.amount_cents,
-                currency=report.currency,
-            )
-
-
-def _names_each_expense_once(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
-    counts = Counter(expense.transaction_id for expense in report.expenses)
-    for transaction_id, count in sorted(counts.items()):
-        if count > 1:
-            yield Reason(
-                "expense_repeated",
-                f"Expense {transaction_id} stands {count} times in the report",
-                "Remove the duplicate in Expensify, then clear this task",
-                subject=transaction_id,
-                report_id=report.report_id,
-                amount_cents=report.total_cents,
                 currency=report.currency,
             )
 
@@ -152,10 +149,10 @@ def _meets_control_total(report: ReportFacts, tenant: Tenant) -> Iterator[Reason
 
 
 _CHECKS = (
+    _is_readable,
     _has_approval_day,
     _has_postable_currency,
     _has_readable_amounts,
     _has_whole_units,
-    _names_each_expense_once,
     _meets_control_total,
 )

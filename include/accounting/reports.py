@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from include.accounting.reasons import Reason
-
 
 @dataclass(slots=True)
 class ExpenseFacts:
@@ -40,8 +38,7 @@ class ExpenseFacts:
 class ReportFacts:
     """One report. ``approved_day`` is a calendar day in the tenant's time zone; ``approved_at`` its UTC time if known.
 
-    ``status`` is one of OPEN, SUBMITTED, APPROVED, REIMBURSED, ARCHIVED. ``reasons`` are findings of the report alone,
-    before any mapping.
+    ``status`` is one of OPEN, SUBMITTED, APPROVED, REIMBURSED, ARCHIVED. ``defects`` name what could not be read.
     """
 
     report_id: str
@@ -58,8 +55,7 @@ class ReportFacts:
     policy_name: str | None = None
     approvers: tuple[dict[str, str], ...] = ()
     expenses: list[ExpenseFacts] = field(default_factory=list)
-    reasons: tuple[Reason, ...] = ()
-    warnings: tuple[Reason, ...] = ()
+    defects: tuple[str, ...] = ()
     extracted_at: datetime | None = None
 
     @property

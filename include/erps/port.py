@@ -60,6 +60,13 @@ class Draft:
         return sum(line.amount_cents for line in self.lines if line.amount_cents > 0)
 
     @property
+    def control_total_cents(self) -> int:
+        """What the ERP shows as the document's total: a bill's payable (negative for a refund), a journal's debit side."""
+        if self.kind == "bill":
+            return -sum(line.amount_cents for line in self.lines if line.account == AP_ACCOUNT)
+        return self.total_debit_cents
+
+    @property
     def sent_lines(self) -> tuple[Line, ...]:
         """The lines that go to the ERP: all but a bill's balancing line."""
         return tuple(line for line in self.lines if not (self.kind == "bill" and line.account == AP_ACCOUNT))
@@ -92,13 +99,13 @@ class Verdict:
 class ErpDocument:
     """A document found in, or made by, the ERP.
 
-    ``None`` means that the ERP's answer does not tell. ``lines`` are (account, signed cents) of what was sent, in any order.
+    ``total_cents`` compares with :attr:`Draft.control_total_cents`. ``None``: the ERP's answer does not tell. ``lines`` are (account, signed cents) of what was sent, in any order.
     ``live`` is false for a voided, cancelled or reversed document. ``status`` is the ERP's own word. ``number`` may be
     ``None`` right after a create in ERPs that return none.
     """
 
     number: str | None
-    total_debit_cents: int | None = None
+    total_cents: int | None = None
     currency: str | None = None
     posting_date: date | None = None
     lines: tuple[tuple[str, int], ...] | None = None

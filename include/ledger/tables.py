@@ -60,11 +60,11 @@ run = sa.Table(
     sa.Column("mode", Text, nullable=False),
     sa.Column("window_from", UtcDateTime),
     sa.Column("window_to", UtcDateTime),
+    sa.Column("lookback_from", UtcDateTime),
     sa.Column("dry_run", sa.Boolean, nullable=False, default=False),
     sa.Column("covered_at", UtcDateTime),
     sa.Column("box_size", sa.Integer),
     sa.Column("refreshing_until", UtcDateTime),
-    sa.Column("refreshed_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index(None, "tenant", "covered_at"),
 )

@@ -70,7 +70,7 @@ def load(name: str, folder: Path | None = None) -> Tenant:
             f"{path.name}: the file's name is the tenant's name: use lower-case letters, digits and `_`"
         )
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 (a safe loader's subclass)
+        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except FileNotFoundError:
         raise TenantFileError(f"{path.name}: there is no such file in {path.parent}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -111,9 +111,10 @@ class Expensify(_Section):
 
     connection: ShortText
     policies: list[ShortText] = Field(default_factory=list)
-    states: list[Literal["APPROVED", "REIMBURSED", "ARCHIVED"]] = Field(
-        default_factory=lambda: ["APPROVED", "REIMBURSED"], min_length=1
-    )
+    states: Annotated[list[Literal["APPROVED", "REIMBURSED", "ARCHIVED"]], Field(min_length=1)] = [
+        "APPROVED",
+        "REIMBURSED",
+    ]
     mark_exported: ShortText | None = None
     lookback_days: int = Field(default=7, ge=0, le=90)
     control_total: Literal["hold", "warn"] = "hold"

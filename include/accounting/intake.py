@@ -1,0 +1,95 @@
+"""From a report as Expensify holds it to a report as this package books it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from include.accounting.checks import effective_cents
+from include.accounting.reports import ExpenseFacts, ReportFacts
+from include.expensify.records import Expense, Moment, Report
+
+
+def report_facts(report: Report, zone: ZoneInfo, extracted_at: datetime) -> ReportFacts:
+    """Effective amounts and local days of one report.
+
+    An approval with a time is UTC and falls on a day of ``zone``; without a time it is that calendar day. Where the report
+    itself has none, the last approver's date counts, then the reimbursement.
+    """
+    approved = report.approved or _last_approval(report) or report.reimbursed
+    return ReportFacts(
+        report_id=report.report_id,
+        status=report.status,
+        currency=report.currency,
+        total_cents=report.total,
+        approved_day=local_day(approved, zone),
+        approved_at=approved.at if approved else None,
+        reimbursed_day=local_day(report.reimbursed, zone),
+        name=report.report_name,
+        submitter_email=report.account_email,
+        submitter_name=report.submitter_name,
+        policy_id=report.policy_id,
+        policy_name=report.policy_name,
+        approvers=tuple(
+            {
+                key: value
+                for key, value in (
+                    ("email", approver.email),
+                    ("name", approver.name),
+                    ("date", _written(approver.date)),
+                )
+                if value
+            }
+            for approver in report.approvers
+        ),
+        expenses=[_expense_facts(expense, report.currency, zone) for expense in report.expenses],
+        defects=tuple(
+            str(defect)
+            for defect in [*report.defects, *(defect for expense in report.expenses for defect in expense.defects)]
+        ),
+        extracted_at=extracted_at,
+    )
+
+
+def local_day(moment: Moment | None, zone: ZoneInfo) -> date | None:
+    """The calendar day of ``moment`` in ``zone``."""
+    if moment is None:
+        return None
+    return moment.at.astimezone(zone).date() if moment.at is not None else moment.day
+
+
+def _last_approval(report: Report) -> Moment | None:
+    dated = [approver.date for approver in report.approvers if approver.date is not None]
+    return max(dated, key=lambda moment: (moment.day, str(moment.at or "")), default=None)
+
+
+def _written(moment: Moment | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.at.isoformat() if moment.at is not None else moment.day.isoformat()
+
+
+def _expense_facts(expense: Expense, report_currency: str | None, zone: ZoneInfo) -> ExpenseFacts:
+    spent = expense.modified_created or expense.created
+    return ExpenseFacts(
+        transaction_id=expense.transaction_id,
+        amount_cents=effective_cents(
+            expense.amount, expense.modified_amount, expense.converted_amount, expense.currency, report_currency
+        ),
+        original_cents=expense.amount,
+        modified_cents=expense.modified_amount,
+        converted_cents=expense.converted_amount,
+        currency=expense.currency,
+        spent_on=spent.day if spent else None,
+        merchant=expense.modified_merchant or expense.merchant,
+        category=expense.category,
+        category_gl_code=expense.category_gl_code,
+        tags=tuple((level.name or "", level.gl_code) for level in expense.tags),
+        # A missing flag means an employee's own money; only an explicit "no" is a company card.
+        reimbursable=expense.reimbursable is not False,
+        bank=expense.bank,
+        card_name=expense.card_name,
+        card_last4=expense.card_last4,
+        tax_code=expense.tax_code,
+        tax_cents=expense.modified_tax_amount or expense.tax_amount,
+    )
