@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self, cast, get_args
+from urllib.parse import quote, quote_plus
 
 from include.errors import Retryable
 from include.expensify.replies import (
@@ -23,12 +24,14 @@ from include.expensify.replies import (
     read_reply,
 )
 from include.expensify.values import Status
-from include.transport import Answer, HttpClient, NotSent
+from include.transport import Answer, HttpClient, NoAnswer, NotSent
 
 PATH = "/Integration-Server/ExpensifyIntegrations"
 ALL_STATES: tuple[Status, ...] = get_args(Status)
 MAX_REPORT_IDS = 500
 MARK_CHUNK = 200
+MOST_LOST_EXPORTS = 2
+"""Each answer of an export may be waited for many minutes: given up after so many lost ones."""
 ONE_YEAR = timedelta(days=365)
 TEMPLATE = Path(__file__).with_name("template.ftl").read_text(encoding="utf-8")
 # The job's only purpose is what happens after it, so its file says nothing and is not downloaded.
@@ -251,8 +254,8 @@ class ExpensifyClient:
                     if not isinstance(problem, Retryable):
                         raise problem
                     failures += 1
-            except Retryable as error:
-                problem = error
+            except (NotSent, NoAnswer) as error:
+                problem = _named(error, action)
                 failures += 1
             sink.undo()
             tries += 1
@@ -323,7 +326,12 @@ class ExpensifyClient:
         if finish:
             job["onFinish"] = list(finish)
         reply = self._repeated(
-            job, {"template": template}, self._file_timeout_s, action, lambda it: file_name(it) is not None
+            job,
+            {"template": template},
+            self._file_timeout_s,
+            action,
+            lambda it: file_name(it) is not None,
+            MOST_LOST_EXPORTS,
         )
         name = file_name(reply)
         assert name is not None
@@ -349,7 +357,9 @@ class ExpensifyClient:
         timeout_s: float,
         action: str,
         understood: Callable[[Reply], bool],
+        most_lost: int = 4,
     ) -> Reply:
+        lost = 0
         for attempt in range(1, self._attempts + 1):
             problem: Exception
             try:
@@ -357,10 +367,11 @@ class ExpensifyClient:
                 if reply.ok and understood(reply):
                     return reply
                 problem = failure(reply, action, self._masked)
-            except Retryable as error:
+            except (NotSent, NoAnswer) as error:
                 problem = _named(error, action)
+                lost += isinstance(error, NoAnswer)
             self._respect_limit(problem)
-            if not isinstance(problem, Retryable) or attempt == self._attempts:
+            if not isinstance(problem, Retryable) or attempt == self._attempts or lost >= most_lost:
                 raise problem
             if not isinstance(problem, RateLimited):
                 self._sleep(self._pause_before(attempt))
@@ -398,10 +409,14 @@ class ExpensifyClient:
         return reply
 
     def _masked(self, text: str) -> str:
-        return self._http.masked(text).replace(self._partner_user_secret, "***") if self._partner_user_secret else text
+        """``text`` without the secret, also where the server quotes the request as it was encoded."""
+        text = self._http.masked(text)
+        secret = self._partner_user_secret
+        for form in (secret, json.dumps(secret)[1:-1], quote(secret), quote(secret, safe=""), quote_plus(secret)):
+            text = text.replace(form, "***") if form else text
+        return text
 
 
-def _named(error: Retryable, action: str) -> Retryable:
-    """A transport error with what was attempted, of a kind that still says whether the request was sent."""
-    kind = NotSent if isinstance(error, NotSent) else type(error)
-    return kind(f"Expensify could not {action}: {error}", error.delay_s)
+def _named(error: NotSent | NoAnswer, action: str) -> NotSent | NoAnswer:
+    """The transport's error, of the same kind, with what was attempted."""
+    return type(error)(f"Expensify could not {action}: {error}", error.delay_s)

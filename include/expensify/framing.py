@@ -27,7 +27,9 @@ import orjson
 from include.errors import Retryable
 
 FORMAT_VERSION = 1
-_QUOTABLE_ERROR = re.compile(r"freemarker|exception|error|==>|<html|<!doctype", re.IGNORECASE)
+_QUOTABLE_ERROR = re.compile(
+    r"\s*(freemarker|the following has evaluated|==>|[a-z.]+exception\b|<html|<!doctype|error:)", re.IGNORECASE
+)
 _PERSONAL = re.compile(r"\S*@\S*|[0-9]{4,}|\"[^\"]*\"|'[^']*'")
 
 
@@ -74,7 +76,7 @@ def _count(record: dict[str, Any], name: str) -> int | None:
 def _safe_excerpt(line: bytes) -> str:
     """Words of an error text; nothing of a line that may be a piece of a record, which is personal data."""
     shown = line[:300].decode("utf-8", "replace")
-    if line.lstrip()[:1] in b'{"' or not _QUOTABLE_ERROR.search(shown):
+    if line.lstrip()[:1] in b'{"' or not _QUOTABLE_ERROR.match(shown):
         return f"{len(line)} bytes that are no record"
     masked = _PERSONAL.sub("…", "".join(c if c.isprintable() else " " for c in shown))
     return f"text that is no record: {masked[:120].strip()}"
@@ -234,10 +236,9 @@ def records(lines: Iterable[bytes]) -> Iterator[tuple[Frame, dict[str, Any]]]:
     for line in lines:
         record = frame.step(line)
         if record is not None:
-            if b"." in line or b"e" in line or b"E" in line:
-                for value in record.values():
-                    if type(value) is float:
-                        record = exact(line)
-                        break
+            for value in record.values():
+                if type(value) is float:
+                    record = exact(line)
+                    break
             yield frame, record
     frame.finish()
