@@ -1,0 +1,309 @@
+"""Reports and expenses as Expensify holds them, read from the lines that ``template.ftl`` prints.
+
+Values are as read, only typed: which of several amounts counts is decided in :mod:`include.accounting`. What cannot be
+read becomes a :class:`~include.expensify.values.Defect` of its report or expense; what proves the export to be cut off
+raises :class:`~include.expensify.framing.IncompleteExport`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from include.expensify.framing import Frame, IncompleteExport, Totals, records, verify
+from include.expensify.values import Defect, Moment, Status, cents, flag, moment, number, status, text
+
+__all__ = [
+    "Approver",
+    "Defect",
+    "Expense",
+    "IncompleteExport",
+    "Moment",
+    "Part",
+    "Report",
+    "Status",
+    "TagLevel",
+    "Totals",
+    "read_export",
+    "verify",
+]
+
+TAG_LEVELS = 10
+_TAG_SEPARATOR = re.compile(r"(?<!\\):")
+
+
+class TagLevel(NamedTuple):
+    """One tag level. ``name`` is ``None`` where the level is empty, ``gl_code`` where Expensify has none."""
+
+    name: str | None
+    gl_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """One approval in the report's chain."""
+
+    email: str | None
+    date: Moment | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expense:
+    """One expense. Amounts are hundredths, spend positive; ``None`` is unset (missing, null or ""), 0 stays 0.
+
+    ``amount``, ``modified_amount`` and the tax amounts are in ``currency``, ``converted_amount`` in the report's.
+    """
+
+    report_id: str
+    transaction_id: str
+    external_id: str | None
+    merchant: str | None
+    modified_merchant: str | None
+    amount: int | None
+    modified_amount: int | None
+    converted_amount: int | None
+    currency: str | None
+    currency_conversion_rate: Decimal | None
+    created: Moment | None
+    modified_created: Moment | None
+    inserted: Moment | None
+    category: str | None
+    category_gl_code: str | None
+    category_payroll_code: str | None
+    tag: str | None
+    tag_gl_code: str | None
+    tags: tuple[TagLevel, ...]
+    reimbursable: bool | None
+    billable: bool | None
+    has_tax: bool | None
+    is_distance: bool | None
+    tax_amount: int | None
+    modified_tax_amount: int | None
+    tax_name: str | None
+    tax_rate: str | None
+    tax_rate_name: str | None
+    tax_code: str | None
+    mcc: str | None
+    bank: str | None
+    card_name: str | None
+    card_id: str | None
+    card_last4: str | None
+    managed_card: bool | None
+    type: str | None
+    defects: tuple[Defect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report with its expenses in Expensify's order. ``total`` is in hundredths of ``currency``."""
+
+    report_id: str
+    old_report_id: str | None
+    report_name: str | None
+    status: Status | None
+    state_num: int | None
+    account_email: str | None
+    account_id: str | None
+    submitter_user_id: str | None
+    submitter_payroll_id: str | None
+    employee_custom_field_1: str | None
+    employee_custom_field_2: str | None
+    submitter_name: str | None
+    manager_email: str | None
+    manager_user_id: str | None
+    manager_name: str | None
+    created: Moment | None
+    submitted: Moment | None
+    approved: Moment | None
+    reimbursed: Moment | None
+    currency: str | None
+    total: int | None
+    policy_id: str | None
+    policy_name: str | None
+    is_ach_reimbursed: bool | None
+    entry_id: str | None
+    approvers: tuple[Approver, ...]
+    expenses: tuple[Expense, ...]
+    defects: tuple[Defect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Begins one part of an archive: what was asked of Expensify, and when that export was started (UTC).
+
+    ``asked`` is the whole X record: ``states``, ``policies``, ``approved_after``, ``end_date``, ``report_ids``,
+    ``exclude_label``, ``header`` (what the caller of the extraction added).
+    """
+
+    started_at: datetime
+    asked: Mapping[str, Any]
+
+    @property
+    def report_ids(self) -> tuple[str, ...]:
+        """The reports asked for by ID; empty for a window."""
+        return tuple(self.asked.get("report_ids") or ())
+
+
+def read_export(lines: Iterable[bytes]) -> Iterator[Part | Report]:
+    """Every report of an export, or of an archive with its :class:`Part` marks, in file order; one report in memory.
+
+    A report may come in several parts (windows overlap, and reports are asked for by ID as well).
+
+    :raises IncompleteExport: when the iteration reaches the place; what was yielded before must then not be used, so run
+        :func:`verify` first, or use the reports only after the last one.
+    """
+    head: dict[str, Any] = {}
+    expenses: list[Expense] = []
+    for frame, record in records(lines):
+        kind = record["k"]
+        if kind == "E":
+            assert frame.report_id is not None
+            expenses.append(_expense(record, frame.report_id))
+        elif kind == "R":
+            head, expenses = record, []
+        elif kind == "Z":
+            yield _report(head, expenses)
+            head, expenses = {}, []
+        elif kind == "X":
+            yield _part(frame, record)
+
+
+def split_levels(value: str) -> list[str]:
+    """The levels of a joined tag: separated by ``:``; a colon inside a level is written as ``\\:``."""
+    return [level.replace("\\:", ":") for level in _TAG_SEPARATOR.split(value)]
+
+
+def tag_levels(record: dict[str, Any], defects: list[Defect]) -> tuple[TagLevel, ...]:
+    """The tag of each level, first level first; inner empty levels keep their place.
+
+    The fields ``ntag1`` ... hold one level each and are preferred. Without any, ``tag`` is split, and ``tagGlCode`` with it;
+    codes that are not as many as the levels cannot be told apart and are left out.
+    """
+    levels: list[TagLevel] = []
+    if any(f"ntag{level}" in record or f"ntag{level}GlCode" in record for level in range(1, TAG_LEVELS + 1)):
+        levels = [
+            TagLevel(text(record, f"ntag{level}", defects), text(record, f"ntag{level}GlCode", defects))
+            for level in range(1, TAG_LEVELS + 1)
+        ]
+        while levels and levels[-1] == (None, None):
+            levels.pop()
+    # Fields that are all empty are the same as fields that do not exist.
+    if not levels and (joined := text(record, "tag", [])) is not None:
+        names = split_levels(joined)
+        code = text(record, "tagGlCode", [])
+        codes: list[str | None] = [None] * len(names)
+        if code is not None and len(names) == 1:
+            codes = [code.replace("\\:", ":")]
+        elif code is not None and len(split := split_levels(code)) == len(names):
+            codes = [one or None for one in split]
+        levels = [TagLevel(name or None, one) for name, one in zip(names, codes, strict=True)]
+        while levels and levels[-1] == (None, None):
+            levels.pop()
+    return tuple(levels)
+
+
+def _expense(record: dict[str, Any], report_id: str) -> Expense:
+    found: list[Defect] = []
+    return Expense(
+        report_id=report_id,
+        transaction_id=str(record["transactionID"]),
+        external_id=text(record, "externalID", found),
+        merchant=text(record, "merchant", found),
+        modified_merchant=text(record, "modifiedMerchant", found),
+        amount=cents(record, "amount", found),
+        modified_amount=cents(record, "modifiedAmount", found),
+        converted_amount=cents(record, "convertedAmount", found),
+        currency=text(record, "currency", found),
+        currency_conversion_rate=number(record, "currencyConversionRate", found),
+        created=moment(record, "created", found),
+        modified_created=moment(record, "modifiedCreated", found),
+        inserted=moment(record, "inserted", found),
+        category=text(record, "category", found),
+        category_gl_code=text(record, "categoryGlCode", found),
+        category_payroll_code=text(record, "categoryPayrollCode", found),
+        tag=text(record, "tag", found),
+        tag_gl_code=text(record, "tagGlCode", found),
+        tags=tag_levels(record, found),
+        reimbursable=flag(record, "reimbursable", found),
+        billable=flag(record, "billable", found),
+        has_tax=flag(record, "hasTax", found),
+        is_distance=flag(record, "isDistance", found),
+        tax_amount=cents(record, "taxAmount", found),
+        modified_tax_amount=cents(record, "modifiedTaxAmount", found),
+        tax_name=text(record, "taxName", found),
+        tax_rate=text(record, "taxRate", found),
+        tax_rate_name=text(record, "taxRateName", found),
+        tax_code=text(record, "taxCode", found),
+        mcc=text(record, "mcc", found),
+        bank=text(record, "bank", found),
+        card_name=text(record, "cardName", found),
+        card_id=text(record, "cardID", found),
+        card_last4=text(record, "cardLast4", found),
+        managed_card=flag(record, "managedCard", found),
+        type=text(record, "type", found),
+        defects=tuple(found),
+    )
+
+
+def _report(record: dict[str, Any], expenses: list[Expense]) -> Report:
+    found: list[Defect] = []
+    seen: set[str] = set()
+    for expense in expenses:
+        # Exporting again would not change it, and booking it twice must not happen: the report is held.
+        if expense.transaction_id in seen:
+            found.append(Defect("transactionID", "duplicate", expense.transaction_id))
+        seen.add(expense.transaction_id)
+    return Report(
+        report_id=str(record["reportID"]),
+        old_report_id=text(record, "oldReportID", found),
+        report_name=text(record, "reportName", found),
+        status=status(record, "status", found),
+        state_num=cents(record, "stateNum", found),
+        account_email=text(record, "accountEmail", found),
+        account_id=text(record, "accountID", found),
+        submitter_user_id=text(record, "submitterUserID", found),
+        submitter_payroll_id=text(record, "submitterPayrollID", found),
+        employee_custom_field_1=text(record, "employeeCustomField1", found),
+        employee_custom_field_2=text(record, "employeeCustomField2", found),
+        submitter_name=text(record, "submitterName", found),
+        manager_email=text(record, "managerEmail", found),
+        manager_user_id=text(record, "managerUserID", found),
+        manager_name=text(record, "managerName", found),
+        created=moment(record, "created", found),
+        submitted=moment(record, "submitted", found),
+        approved=moment(record, "approved", found),
+        reimbursed=moment(record, "reimbursed", found),
+        currency=text(record, "currency", found),
+        total=cents(record, "total", found),
+        policy_id=text(record, "policyID", found),
+        policy_name=text(record, "policyName", found),
+        is_ach_reimbursed=flag(record, "isACHReimbursed", found),
+        entry_id=text(record, "entryID", found),
+        approvers=_approvers(record.get("approvers"), found),
+        expenses=tuple(expenses),
+        defects=tuple(found),
+    )
+
+
+def _approvers(value: object, defects: list[Defect]) -> tuple[Approver, ...]:
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        defects.append(Defect("approvers", "not_a_text", type(value).__name__))
+        return ()
+    return tuple(
+        Approver(text(one, "email", defects), moment(one, "date", defects), text(one, "name", defects)) for one in value
+    )
+
+
+def _part(frame: Frame, record: dict[str, Any]) -> Part:
+    try:
+        started_at = datetime.fromisoformat(record["started_at"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):
+        frame.fail("a part that does not say when its export was started")
+    return Part(started_at, record)
