@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from include.settings.tenant import Tenant
 
-Mode = Literal["schedule", "manual", "range", "reports", "journals"]
+Mode = Literal["schedule", "backfill", "manual", "range", "reports", "journals"]
 
 
 @dataclass(frozen=True)

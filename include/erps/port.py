@@ -99,9 +99,9 @@ class Verdict:
 class ErpDocument:
     """A document found in, or made by, the ERP.
 
-    ``total_cents`` compares with :attr:`Draft.control_total_cents`. ``None``: the ERP's answer does not tell. ``lines`` are (account, signed cents) of what was sent, in any order.
-    ``live`` is false for a voided, cancelled or reversed document. ``status`` is the ERP's own word. ``number`` may be
-    ``None`` right after a create in ERPs that return none.
+    ``total_cents`` compares with :attr:`Draft.control_total_cents`. ``lines`` are (account, signed cents) of what was
+    sent, in any order. ``None`` in any field: the ERP's answer does not tell. ``live`` is false for a voided, cancelled or
+    reversed document. ``status`` is the ERP's own word. ``number`` may be ``None`` right after a create.
     """
 
     number: str | None

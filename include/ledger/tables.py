@@ -196,6 +196,7 @@ journal = sa.Table(
     sa.Column("refreshed_at", UtcDateTime),
     sa.Column("posted_at", UtcDateTime),
     sa.Column("closed_because", Text),
+    sa.Column("announced", sa.Boolean, nullable=False, default=False),
     sa.PrimaryKeyConstraint("target", "tenant", "journal_key"),
     sa.UniqueConstraint("target", "reference"),
     sa.Index(None, "tenant", "state"),

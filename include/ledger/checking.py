@@ -1,0 +1,112 @@
+"""Checking journals against the ERP, in bulk: each becomes ``ready`` or ``held`` with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from include.accounting.reasons import Reason
+from include.clock import Clock, utc_now
+from include.erps.port import Draft, Erp, Problem, Verdict
+from include.ledger import journals, tables
+from include.ledger.database import Ledger
+from include.ledger.journals import Actor, Journal, Scope, draft_to_json
+from include.settings.tenant import Tenant
+
+PERIOD_CLOSED = "period_closed"
+_MOST_MOVES = 24
+
+
+def check(
+    ledger: Ledger,
+    scope: Scope,
+    tenant: Tenant,
+    keys: Iterable[str],
+    erp: Erp,
+    actor: Actor,
+    clock: Clock = utc_now,
+) -> None:
+    """Settle every ``drafted`` journal among ``keys``; other states are left alone.
+
+    :raises Retryable: the ERP could not be asked; what was derived stays ``drafted``.
+    """
+    with ledger.read() as connection:
+        found = journals.fetch(connection, scope, keys)
+    drafted = [journal for journal in found.values() if journal.state == "drafted"]
+    sound = [journal for journal in drafted if not journal.reasons and journal.payload is not None]
+    verdicts = _verdicts(tenant, [journal.draft() for journal in sound], erp)
+    with ledger.write() as connection:
+        for journal in drafted:
+            verdict = verdicts.get(journal.key)
+            now = clock()
+            if verdict is None:
+                reasons = list(journal.reasons) or [_without_payload(journal)]
+                text = " | ".join(reason.text() for reason in reasons)
+                journals.move(connection, journal, "held", now, actor, text, checked_at=now)
+            elif verdict.problems:
+                reasons = [_reason(problem, verdict.draft) for problem in verdict.problems]
+                text = " | ".join(reason.text() for reason in reasons)
+                values = [reason.as_json() for reason in reasons]
+                journals.move(connection, journal, "held", now, actor, text, checked_at=now, reasons=values)
+            else:
+                draft = verdict.draft
+                journals.move(
+                    connection,
+                    journal,
+                    "ready",
+                    now,
+                    actor,
+                    "checked: accounts, dimensions and period are good",
+                    where=[tables.journal.c.content_hash.is_not(None)],
+                    checked_at=now,
+                    reasons=[],
+                    payload=draft_to_json(draft),
+                    posting_date=draft.posting_date,
+                )
+
+
+def _verdicts(tenant: Tenant, drafts: Sequence[Draft], erp: Erp) -> dict[str, Verdict]:
+    if not drafts:
+        return {}
+    verdicts = {verdict.draft.key: verdict for verdict in erp.check(drafts)}
+    if tenant.posting.closed_period == "next_open":
+        for _ in range(_MOST_MOVES):
+            moved = _moved_to_open_period(verdicts.values(), erp)
+            if not moved:
+                break
+            verdicts |= {verdict.draft.key: verdict for verdict in erp.check(moved)}
+    return verdicts
+
+
+def _moved_to_open_period(verdicts: Iterable[Verdict], erp: Erp) -> list[Draft]:
+    """Drafts stopped by nothing but their period, on the first day of the next open one."""
+    moved = []
+    for verdict in verdicts:
+        if verdict.problems and all(problem.code == PERIOD_CLOSED for problem in verdict.problems):
+            day = erp.next_open_date(verdict.draft)
+            if day is not None and day > verdict.draft.posting_date:
+                moved.append(replace(verdict.draft, posting_date=day, details={}))
+    return moved
+
+
+def _reason(problem: Problem, draft: Draft) -> Reason:
+    report_id = draft.report_ids[0] if len(draft.report_ids) == 1 else None
+    return Reason(
+        problem.code,
+        problem.message,
+        problem.fix,
+        problem.subject,
+        report_id=report_id,
+        amount_cents=draft.total_debit_cents,
+        currency=draft.currency,
+    )
+
+
+def _without_payload(journal: Journal) -> Reason:
+    return Reason(
+        "not_derived",
+        "The journal could not be built from its reports",
+        "Clear this task to read its reports again",
+        amount_cents=journal.total_debit_cents,
+        currency=journal.currency,
+    )

@@ -1,0 +1,90 @@
+"""From an archived export to what a run has read: the window cut, duplicates settled, absences noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from include.accounting.intake import report_facts
+from include.accounting.reports import ReportFacts
+from include.accounting.window import Window
+from include.expensify.records import Part, read_export
+from include.ledger.plan import Reading
+from include.settings.tenant import Tenant
+
+
+def reading_of(
+    lines: Iterable[bytes],
+    tenant: Tenant,
+    *,
+    window: Window | None,
+    named: Iterable[str] = (),
+) -> Reading:
+    """Read a verified archive.
+
+    :param window: what the run covers; ``None`` for runs by report or journal.
+    :param named: report IDs that the run was started for.
+
+    A report that came in several parts counts as the part with the latest start says.
+    """
+    zone = tenant.zone
+    read: dict[str, ReportFacts] = {}
+    asked: set[str] = set()
+    unlabelled: set[str] | None = None
+    latest: datetime | None = None
+    part: Part | None = None
+    for item in read_export(lines):
+        if isinstance(item, Part):
+            part = item
+            latest = max(latest, part.started_at) if latest else part.started_at
+            if _is_label_probe(part):
+                unlabelled = unlabelled or set()
+            elif part.report_ids:
+                asked |= set(part.report_ids)
+            continue
+        assert part is not None
+        if _is_label_probe(part):
+            assert unlabelled is not None
+            unlabelled.add(item.report_id)
+            continue
+        read[item.report_id] = report_facts(item, zone, part.started_at)
+    named_ids = set(named)
+    wanted: set[str] = set()
+    too_early: set[str] = set()
+    for report in read.values():
+        if report.report_id not in named_ids and not _in_window(report, window, tenant):
+            continue
+        if report.approved_day is not None and report.approved_day < tenant.start_date:
+            too_early.add(report.report_id)
+        else:
+            wanted.add(report.report_id)
+    labelled = (named_ids & set(read)) - unlabelled if unlabelled is not None else set()
+    return Reading(
+        read=read,
+        wanted=frozenset(wanted),
+        absent=frozenset(asked - set(read)),
+        labelled=frozenset(labelled),
+        too_early=frozenset(too_early),
+        extracted_at=latest,
+    )
+
+
+def _is_label_probe(part: Part) -> bool:
+    """The second reading of named reports, with the label filter: those missing from it carry the label."""
+    return bool(part.report_ids) and bool(part.asked.get("exclude_label"))
+
+
+def _in_window(report: ReportFacts, window: Window | None, tenant: Tenant) -> bool:
+    if window is None:
+        return False
+    if report.approved_day is None:
+        # Nothing says when it was approved: it is claimed by whoever sees it, and held.
+        return True
+    zone = tenant.zone
+    day, at = report.approved_day, report.approved_at
+    return window.holds(day, at, zone) or window.looks_back_to(day, at, zone)
+
+
+def run_day(tenant: Tenant, window: Window | None, now: datetime) -> date:
+    """The interval's last local day, for ``posting.date: run``."""
+    return window.last_day(tenant.zone) if window is not None else now.astimezone(tenant.zone).date()

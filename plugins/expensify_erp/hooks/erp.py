@@ -1,0 +1,46 @@
+"""One ERP company behind an Airflow connection; every ERP's hook is a subclass of :class:`ErpHook`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from importlib import import_module
+
+from airflow.sdk import BaseHook
+
+from expensify_erp.hooks.endpoint import Endpoint, endpoint_of
+from include.erps.port import Erp, ErpSettings
+from include.erps.registry import ERPS
+
+
+class ErpHook(BaseHook):
+    """Turns the tenant's ERP connection into a session."""
+
+    conn_name_attr = "conn_id"
+
+    def __init__(self, settings: ErpSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.conn_id = settings.connection
+
+    def endpoint(self) -> Endpoint:
+        """The connection as it is now."""
+        return endpoint_of(self.get_connection(self.conn_id))
+
+    def target(self) -> str:
+        """Names the company in the ledger: ERP type and ``erp.target``, or host and company."""
+        if self.settings.target is not None:
+            return f"{self.settings.type}:{self.settings.target}"
+        endpoint = self.endpoint()
+        return f"{self.settings.type}://{endpoint.host}/{self.settings.company(endpoint.extra)}"
+
+    @abstractmethod
+    def get_conn(self) -> Erp:
+        """A session, to be used as a context manager; nothing is sent before its first use."""
+
+
+def erp_hook(settings: ErpSettings) -> ErpHook:
+    """The hook of the tenant's ERP."""
+    module, _, name = ERPS[settings.type].hook.partition(":")
+    hook = getattr(import_module(module), name)(settings)
+    assert isinstance(hook, ErpHook)
+    return hook

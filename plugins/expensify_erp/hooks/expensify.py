@@ -1,0 +1,46 @@
+"""Expensify behind an Airflow connection: login is the partnerUserID, password the partnerUserSecret."""
+
+from __future__ import annotations
+
+import hashlib
+
+from airflow.sdk import BaseHook
+
+from expensify_erp.hooks.endpoint import endpoint_of
+from include.expensify.client import ExpensifyClient
+from include.ledger.database import Ledger
+from include.ledger.limiter import Budget, Limit
+from include.transport import HttpClient
+
+# Expensify's own limits, per credential pair: all processes share them through the ledger.
+LIMITS = (Limit(5, 10), Limit(20, 60))
+
+
+class ExpensifyHook(BaseHook):
+    """Opens an Expensify client whose requests count against the budget of its credentials."""
+
+    conn_name_attr = "conn_id"
+    hook_name = "Expensify"
+
+    def __init__(self, conn_id: str, ledger: Ledger, request_timeout_s: float) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self.ledger = ledger
+        self.request_timeout_s = request_timeout_s
+
+    def get_conn(self) -> ExpensifyClient:
+        """A client with the connection as it is now, so that a rotated key counts at once.
+
+        :raises include.errors.Misconfigured: the connection lacks a field.
+        """
+        endpoint = endpoint_of(self.get_connection(self.conn_id))
+        credential = hashlib.sha256(endpoint.login.encode()).hexdigest()[:16]
+        http = HttpClient(
+            endpoint.base_url,
+            verify=endpoint.verify,
+            request_timeout_s=self.request_timeout_s,
+            max_body_bytes=4 * 1024**3,
+            secrets=[endpoint.password],
+        )
+        budget = Budget(self.ledger, f"expensify:{credential}", LIMITS)
+        return ExpensifyClient(http, endpoint.login, endpoint.password, budget)
