@@ -1,8 +1,9 @@
 """Faults that a test or a person can order from the sandbox: dropped, late, cut or replaced answers.
 
-A fault is tied to one operation of one service and says on which side of the effect it strikes. `before` means that
-the server never did what was asked; `after` means that it did, and only the answer suffers. That difference is what a
-client that must post exactly once has to cope with, so every action works on both sides where it makes sense.
+A fault is tied to one operation of one service and says on which side of the effect it strikes. `before`
+means that the server never did what was asked; `after` means that it did, and only the answer suffers. That
+difference is what a client that must post exactly once has to cope with, so every action works on both sides
+where it makes sense.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class Replace:
 class Truncate:
     """Send only the first `size` bytes of the body.
 
-    By default the length header still announces the whole body and the connection is cut, as when a server dies;
-    `clean=True` announces the short length, so that only the content shows the loss.
+    By default the length header still announces the whole body and the connection is cut, as when a server
+    dies; `clean=True` announces the short length, so that only the content shows the loss.
     """
 
     size: int
@@ -92,9 +93,10 @@ Match = str | Callable[[str], bool]
 class Fault:
     """One order: where it strikes, what happens, how often.
 
-    `operation` is an operation's name, matched without regard to case (see the services for their names); a name
-    that ends in `*` matches every operation that begins so. `match` narrows by the request's decoded text: a
-    substring or a predicate. The first `skip` matching requests pass unharmed, the next `times` are struck.
+    `operation` is an operation's name, matched without regard to case (see the services for their names); a
+    name that ends in `*` matches every operation that begins so. `match` narrows by the request's decoded
+    text: a substring or a predicate. The first `skip` matching requests pass unharmed, the next `times` are
+    struck.
     """
 
     service: str

@@ -1,7 +1,8 @@
 """What every sandbox service stands on: the lock, the clock, the faults and the record of calls.
 
-A service decodes a request, names the operation and hands its effect to `Stage.perform`, which runs it under the
-lock, applies ordered faults and sends the answer. No service knows about faults, and no fault knows about a service.
+A service decodes a request, names the operation and hands its effect to `Stage.perform`, which runs it under
+the lock, applies ordered faults and sends the answer. No service knows about faults, and no fault knows about
+a service.
 """
 
 from __future__ import annotations
@@ -188,23 +189,23 @@ def _abort(request: web.Request) -> None:
     raise _Dropped
 
 
-async def _send(
-    request: web.Request, answer: Answer, how: Truncate | Drip | None
-) -> web.StreamResponse:
+async def _send(request: web.Request, answer: Answer, how: Truncate | Drip | None) -> web.StreamResponse:
     if how is None:
         return web.Response(body=answer.body, status=answer.status, headers=dict(answer.headers))
     response = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
     response.content_length = len(answer.body)
     with suppress(ConnectionError):
         await response.prepare(request)
-        if isinstance(how, Truncate):
-            await response.write(answer.body[: how.size])
-            # Give the loop the chance to put the bytes on the wire before the connection is cut.
-            await asyncio.sleep(0.05)
-            _abort(request)
-        step = max(1, -(-len(answer.body) // how.pieces))
-        for start in range(0, len(answer.body), step):
-            await asyncio.sleep(how.seconds / how.pieces)
-            await response.write(answer.body[start : start + step])
-        await response.write_eof()
+        match how:
+            case Truncate(size):
+                await response.write(answer.body[:size])
+                # Give the loop the chance to put the bytes on the wire before the connection is cut.
+                await asyncio.sleep(0.05)
+                _abort(request)
+            case Drip(seconds, pieces):
+                step = max(1, -(-len(answer.body) // pieces))
+                for start in range(0, len(answer.body), step):
+                    await asyncio.sleep(seconds / pieces)
+                    await response.write(answer.body[start : start + step])
+                await response.write_eof()
     return response

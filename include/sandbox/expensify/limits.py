@@ -15,9 +15,9 @@ __all__ = ["RateLimits"]
 class RateLimits:
     """Sliding windows over all jobs of one credential pair, downloads included.
 
-    `windows` are (requests, seconds); an empty tuple switches the limit off. Whether a refused request counts is not
-    documented, nor whether the refusal is an HTTP status or a body code, nor whether it says when to return: the
-    three switches make each of them testable.
+    `windows` are (requests, seconds); an empty tuple switches the limit off. Whether a refused request counts
+    is not documented, nor whether the refusal is an HTTP status or a body code, nor whether it says when to
+    return: the three switches make each of them testable.
     """
 
     windows: tuple[tuple[int, float], ...] = ((5, 10.0), (20, 60.0))

@@ -1,7 +1,8 @@
 """What the server prints for a submitted template.
 
-The sandbox does not interpret FreeMarker. The project's extraction template carries `MARKER` in a comment; for it the
-lines are printed natively: one JSON object per line, framed per rendering. Any other template prints nothing.
+The sandbox does not interpret FreeMarker. The project's extraction template carries `MARKER` in a comment;
+for it the lines are printed natively: one JSON object per line, framed per rendering. Any other template
+prints nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ _EXPENSE = (
     *("managedCard", "type"),
 )
 # Identifiers exceed what a double holds exactly, so the template prints them as strings whatever they are.
-_ALWAYS_TEXT = frozenset({"reportID", "oldReportID", "transactionID", "cardID", "accountID", "policyID", "entryID"})
+_ALWAYS_TEXT = frozenset(
+    {"reportID", "oldReportID", "transactionID", "cardID", "accountID", "policyID", "entryID"}
+)
 
 
 def render(template: str, reports: Sequence[JsonObject], batch_size: int | None) -> bytes:
@@ -79,7 +82,8 @@ _APPROVER = (("email", "email"), ("date", "date"), ("name", "fullName"))
 
 def _expense(expense: JsonObject) -> Iterator[tuple[str, Any]]:
     number = expense.get("cardNumber")
-    # Only the last four characters leave Expensify: the template cuts, so a full number never crosses the wire.
+    # Only the last four characters leave Expensify: the template cuts, so a full number never crosses the
+    # wire.
     view = {**expense, "cardLast4": str(number)[-4:] if number else None}
     return _present((key, view.get(key)) for key in _EXPENSE)
 

@@ -1,8 +1,8 @@
 """Which reports a `file` job exports: its argument checks and its filters.
 
-The filters read as Expensify documents them, inverted names and all: `markedAsExported` drops labelled reports,
-`approvedAfter` is exclusive and by day and touches approved reports only, `startDate` and `endDate` are inclusive and
-look at the later one of created and submitted.
+The filters read as Expensify documents them, inverted names and all: `markedAsExported` drops labelled
+reports, `approvedAfter` is exclusive and by day and touches approved reports only, `startDate` and `endDate`
+are inclusive and look at the later one of created and submitted.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ class Selection:
     unmarked: str | None
     account: str | None
 
-    def pick(
-        self, reports: Iterable[JsonObject], labels: Mapping[str, AbstractSet[str]]
-    ) -> list[JsonObject]:
+    def pick(self, reports: Iterable[JsonObject], labels: Mapping[str, AbstractSet[str]]) -> list[JsonObject]:
         """The reports that pass, cut to the limit, in an order that means nothing but is stable."""
         passing = [report for report in reports if self._passes(report, labels)]
         passing.sort(key=lambda report: hashlib.sha256(str(report["reportID"]).encode()).hexdigest())

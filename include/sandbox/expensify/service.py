@@ -44,12 +44,12 @@ _RATE_LIMITED = (
 class Expensify:
     """State and behaviour of the Integration Server.
 
-    Tests set the attributes directly, before the server starts or while holding `Sandbox.lock`: `credentials` (partner
-    user ID to secret), `policies`, `reports` (report ID to the template's report model, amounts in integer cents),
-    `labels` (report ID to the export labels it carries), `cards` (domain to card rows), `ready_after` (downloads
-    answered "not ready" per file, in the form of `not_ready`), `batch_size` (reports per rendering), `codes` (how
-    `responseCode` is written), `scopes` (partner user ID to the policies its owner sees; absent: all), `limits`,
-    `today`. They read `jobs`, `files` and `sent_mail`.
+    Tests set the attributes directly, before the server starts or while holding `Sandbox.lock`: `credentials`
+    (partner user ID to secret), `policies`, `reports` (report ID to the template's report model, amounts in
+    integer cents), `labels` (report ID to the export labels it carries), `cards` (domain to card rows),
+    `ready_after` (downloads answered "not ready" per file, in the form of `not_ready`), `batch_size` (reports
+    per rendering), `codes` (how `responseCode` is written), `scopes` (partner user ID to the policies its
+    owner sees; absent: all), `limits`, `today`. They read `jobs`, `files` and `sent_mail`.
     """
 
     name = "expensify"
@@ -101,7 +101,7 @@ class Expensify:
             for identity, report in sorted(self.reports.items())
         ]
 
-    # One job -----------------------------------------------------------------------------------------------------
+    # One job
 
     def _run(
         self, operation: str, description: JsonObject | None, fields: dict[str, str], in_url: bool
@@ -340,7 +340,8 @@ def _operation(description: JsonObject | None) -> str:
         case "file":
             actions = description.get("onFinish") or []
             marking = any(
-                isinstance(action, dict) and action.get("actionName") == "markAsExported" for action in actions
+                isinstance(action, dict) and action.get("actionName") == "markAsExported"
+                for action in actions
             )
             return "file:mark" if marking else "file"
         case "get" | "update" | "create":

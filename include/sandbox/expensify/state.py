@@ -1,4 +1,4 @@
-"""What the Expensify sandbox holds: policies, stored files, the record of jobs, and the refusal it answers with."""
+"""What the Expensify sandbox holds: policies, stored files, the record of jobs, and its refusals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JsonObject = dict[str, Any]
 
 
 class Refusal(Exception):
-    """An error envelope: `code` goes into the body; the HTTP status stays 200 unless the server says otherwise."""
+    """An error envelope: `code` goes into the body, while the HTTP status mostly stays 200."""
 
     def __init__(self, code: int, message: str, status: int = 200) -> None:
         super().__init__(message)
@@ -46,9 +46,9 @@ class Policy:
 class Job:
     """One request that reached the job dispatcher, without its credentials.
 
-    `template`, `data` and `file` are the sibling form fields; `code` is the body code it was answered with; `reports`
-    are the IDs that a `file` job exported; `in_url` is true when form fields came in the query string, where
-    credentials end up in logs.
+    `template`, `data` and `file` are the sibling form fields; `code` is the body code it was answered with;
+    `reports` are the IDs that a `file` job exported; `in_url` is true when form fields came in the query
+    string, where credentials end up in logs.
     """
 
     operation: str
@@ -66,7 +66,7 @@ class Job:
 
 @dataclass
 class StoredFile:
-    """A file that a job left on the server. `tries_left` downloads are answered as if it were not there yet."""
+    """A file that a job left on the server; the next `tries_left` downloads find it not ready."""
 
     name: str
     content: bytes

@@ -1,6 +1,7 @@
 """Expensify's `update` jobs: policy sections, report status, employees, tag approvers.
 
-All of them set a state, and several say 200 although part or all of the work was skipped: the answer's lists tell.
+All of them set a state, and several say 200 although part or all of the work was skipped: the answer's lists
+tell.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def update_policy(policy: Policy, description: JsonObject, csv_text: str | None)
         # Always a full replace: "action":"merge" is accepted and yet deletes the tags that are not listed.
         changes.append(("tags", _tags(_section(description, "tags"), csv_text)))
     if "reportFields" in description:
-        changes.append(("report_fields", _merged(policy.report_fields, _section(description, "reportFields"))))
+        changes.append(
+            ("report_fields", _merged(policy.report_fields, _section(description, "reportFields")))
+        )
     for attribute, rows in changes:
         setattr(policy, attribute, rows)
     return {}
@@ -121,9 +124,7 @@ def set_tag_approvers(policy: Policy, description: JsonObject) -> JsonObject:
     return {}
 
 
-def update_employees(
-    description: JsonObject, data: str | None, policies: Mapping[str, Policy]
-) -> JsonObject:
+def update_employees(description: JsonObject, data: str | None, policies: Mapping[str, Policy]) -> JsonObject:
     """Upsert members by `employeeID`, remove terminated ones; nothing changes when `dry-run` is true."""
     if description.get("dataSource") != "request":
         raise Refusal(410, "'dataSource' must be request")

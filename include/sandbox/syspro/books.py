@@ -1,7 +1,7 @@
 """The books behind the SYSPRO sandbox: companies, accounts, journals, suppliers, invoices.
 
-All amounts are integer cents, debit positive. The methods that are not part of posting stand for a person at the
-SYSPRO screen: putting an account on hold, closing a period, altering a journal.
+All amounts are integer cents, debit positive. The methods that are not part of posting stand for a person at
+the SYSPRO screen: putting an account on hold, closing a period, altering a journal.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ class Invoice:
 class Company:
     """One company and its ledger.
 
-    `gl_company` is its key in the ledger tables, which companies share. `year`/`period` is the ledger's current
-    period; `ap_year`/`ap_period` the payables' one. `closed` lists closed ledger periods, `ap_closed` closed relative
-    payables periods (C, P, B). `first_number` starts each ledger year's journal numbers.
+    `gl_company` is its key in the ledger tables, which companies share. `year`/`period` is the ledger's
+    current period; `ap_year`/`ap_period` the payables' one. `closed` lists closed ledger periods, `ap_closed`
+    closed relative payables periods (C, P, B). `first_number` starts each ledger year's journal numbers.
     """
 
     id: str
@@ -189,7 +189,7 @@ class Company:
         return supplier
 
     def supplier_key(self, code: str) -> str:
-        """A supplier code as SYSPRO stores it: numeric keys right-aligned with zeros, letters in upper case."""
+        """A supplier code as SYSPRO stores it: numeric keys filled with zeros, letters in upper case."""
         return code.zfill(self.supplier_digits) if code.isascii() and code.isdigit() else code.upper()
 
     def close_period(self, year: int, period: int) -> None:
@@ -209,12 +209,20 @@ class Company:
 
     def next_number(self, year: int) -> int:
         """The number that the next journal of a ledger year gets; also cancelled ones have used theirs up."""
-        return max((one.number for one in self.journals if one.year == year), default=self.first_number - 1) + 1
+        return (
+            max((one.number for one in self.journals if one.year == year), default=self.first_number - 1) + 1
+        )
 
     def enter_journal(
-        self, lines: Iterable[tuple[str, int]], *, day: date, reference: str = "", year: int = 0, period: int = 0
+        self,
+        lines: Iterable[tuple[str, int]],
+        *,
+        day: date,
+        reference: str = "",
+        year: int = 0,
+        period: int = 0,
     ) -> Journal:
-        """Key in a journal by hand: (account, cents) pairs, each entry with `reference`. Nothing is checked."""
+        """Key in a journal by hand: (account, cents) pairs, all with `reference`. Nothing is checked."""
         year = year or self.year
         entries = [
             JournalLine(number, code, cents, day, reference)

@@ -76,7 +76,9 @@ class Reader:
             return 0
         cents = money_cents(value)
         if cents is None:
-            self.report(name, value, "100032", f"Value '{value}' is not a valid amount for XML element '{name}'")
+            self.report(
+                name, value, "100032", f"Value '{value}' is not a valid amount for XML element '{name}'"
+            )
         return cents or 0
 
     def invalid(self, name: str, value: str) -> None:
@@ -99,7 +101,7 @@ class Reader:
         return code
 
     def analysis(self, company: Company, code: str, cents: int, *, ignore: bool) -> tuple[AnalysisLine, ...]:
-        """The entry's analysis: codes that exist, categories that the account demands, amounts that add up."""
+        """The entry's analysis: codes that exist, categories the account demands, amounts that add up."""
         account = company.accounts.get(code)
         lines = tuple(_analysis_line(child) for child in self.source.findall("AnalysisLineEntry"))
         if ignore or account is None:

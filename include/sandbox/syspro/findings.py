@@ -26,8 +26,8 @@ class Finding:
 def rejected(findings: Iterable[Finding], *, lines: str, lower: bool) -> str:
     """The failing item as SYSPRO echoes it. `lines` is the name of the entry element.
 
-    Names of echoed elements arrive in lower case on many servers (`lower`). A field that fails by a warning alone
-    carries no error number, only warning messages.
+    Names of echoed elements arrive in lower case on many servers (`lower`). A field that fails by a warning
+    alone carries no error number, only warning messages.
     """
 
     def name(text: str) -> str:

@@ -57,8 +57,8 @@ def post_journal(
 ) -> str:
     """Validate the document and, unless it is only to be validated, post it. Returns the answer's XML.
 
-    `today` is the server's date, used where the document has none; `lower` writes the names in an error answer in
-    lower case.
+    `today` is the server's date, used where the document has none; `lower` writes the names in an error
+    answer in lower case.
     """
     rules = read_rules(parameters)
     items = document.findall("Item")
@@ -103,7 +103,9 @@ def _read(head: Reader, company: Company, operator: Operator, rules: Rules, toda
         head.report("JournalDetails", "", "230010", "Journal has no entries")
     elif debits != credits:
         sides = f"debits {amount(debits, 0)} credits {amount(credits, 0)}"
-        head.report("EntryAmount", amount(debits - credits, 0), "230006", f"Journal does not balance: {sides}")
+        head.report(
+            "EntryAmount", amount(debits - credits, 0), "230006", f"Journal does not balance: {sides}"
+        )
     status: Literal["P", "U"] = "P" if post else "U"
     return Journal(
         company=company.id,

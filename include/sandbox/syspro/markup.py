@@ -7,11 +7,21 @@ from datetime import date
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-__all__ = ["Malformed", "amount", "element", "money_cents", "parse", "parse_date", "root", "storable", "text_of"]
+__all__ = [
+    "Malformed",
+    "amount",
+    "element",
+    "money_cents",
+    "parse",
+    "parse_date",
+    "root",
+    "storable",
+    "text_of",
+]
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONEY = re.compile(r"-?\d{1,12}\.\d{2}")
-_DECLARATION = "<?xml version=\"1.0\" encoding=\"Windows-1252\"?>\n"
+_DECLARATION = '<?xml version="1.0" encoding="Windows-1252"?>\n'
 _ATTRIBUTES = (
     "Language='05' Language2='EN' CssStyle='' DecFormat='1' DateFormat='01' Role='01' Version='{version}' "
     "OperatorPrimaryRole='   '"
@@ -23,7 +33,7 @@ class Malformed(Exception):
 
 
 def parse(text: str) -> ElementTree.Element:
-    """Parse a document. A DTD is refused before the parser sees it, so no entity can be declared or expanded."""
+    """Parse a document. A DTD is refused before the parser sees it, so no entity can be expanded."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise Malformed("a document type declaration is not allowed")
     try:
@@ -66,5 +76,5 @@ def element(name: str, content: str = "") -> str:
 
 
 def root(name: str, content: str, version: str) -> str:
-    """A whole answer: Windows-1252 declaration, single-quoted attributes, a newline and a blank at the end."""
+    """A whole answer: Windows-1252 declaration, single-quoted attributes, newline and blank at the end."""
     return f"{_DECLARATION}<{name} {_ATTRIBUTES.format(version=version)}>{content}</{name}>\n "

@@ -47,7 +47,12 @@ class Sessions:
     open: dict[str, Session] = field(default_factory=dict)
 
     def logon(
-        self, companies: Mapping[str, Company], name: str, password: str, company_id: str, company_password: str
+        self,
+        companies: Mapping[str, Company],
+        name: str,
+        password: str,
+        company_id: str,
+        company_password: str,
     ) -> Session:
         """Open a session; the operator's earlier one ends at once, wherever it was in use."""
         operator = self.operators.get(name.upper())
