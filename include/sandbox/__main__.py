@@ -28,9 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with Sandbox(host=options.host, port=options.port) as sandbox:
-        if options.demo:
-            seed(sandbox, options.today)
+    sandbox = Sandbox(host=options.host, port=options.port)
+    if options.demo:
+        seed(sandbox, options.today)
+    with sandbox:
         print(f"sandbox ready on {sandbox.url}", flush=True)
         stop.wait()
     return 0

@@ -171,8 +171,11 @@ class Expensify:
             case job, _:
                 raise Refusal(410, f"Job type '{job}' is not supported")
 
+    def _scope(self, description: JsonObject) -> frozenset[str] | None:
+        return self.scopes.get(description["credentials"]["partnerUserID"])
+
     def _visible(self, description: JsonObject) -> dict[str, Policy]:
-        scope = self.scopes.get(description["credentials"]["partnerUserID"])
+        scope = self._scope(description)
         return {key: policy for key, policy in self.policies.items() if scope is None or key in scope}
 
     def _export(self, description: JsonObject, fields: dict[str, str], exported: list[str]) -> Answer:
@@ -191,10 +194,9 @@ class Expensify:
         if testing not in ("true", "false"):
             raise Refusal(410, "'test' must be the string true or false")
         actions = _finish_actions(description)
-        visible = self._visible(description)
-        scoped = description["credentials"]["partnerUserID"] in self.scopes
+        scope = self._scope(description)
         reports = [
-            report for report in self.reports.values() if not scoped or report.get("policyID") in visible
+            report for report in self.reports.values() if scope is None or report.get("policyID") in scope
         ]
         chosen = selection.pick(reports, self.labels)
         exported.extend(str(report["reportID"]) for report in chosen)
