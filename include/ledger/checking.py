@@ -65,6 +65,14 @@ def check(
                 )
 
 
+def reasons_of(tenant: Tenant, drafts: Sequence[Draft], erp: Erp) -> dict[str, list[Reason]]:
+    """What the ERP has against drafts, by key; nothing is written (for a dry run)."""
+    return {
+        key: [_reason(problem, verdict.draft) for problem in verdict.problems]
+        for key, verdict in _verdicts(tenant, drafts, erp).items()
+    }
+
+
 def _verdicts(tenant: Tenant, drafts: Sequence[Draft], erp: Erp) -> dict[str, Verdict]:
     if not drafts:
         return {}

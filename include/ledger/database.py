@@ -140,7 +140,7 @@ def _named_errors() -> Iterator[None]:
         raise LedgerBusy(f"the ledger's database did not answer ({type(error.orig).__name__}: {error.orig})") from None
 
 
-def ledger_url(conn_type: str, host: str | None, port: int | None, login: str | None, password: str | None,
+def ledger_url(conn_type: str | None, host: str | None, port: int | None, login: str | None, password: str | None,
                schema: str | None) -> sa.URL:  # fmt: skip
     """The SQLAlchemy URL of the Airflow connection ``expense_ledger``.
 

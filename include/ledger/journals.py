@@ -112,6 +112,7 @@ class Journal:
     refused_at: datetime | None
     refreshed_at: datetime | None
     closed_because: str | None
+    announced: bool
 
     @property
     def was_refused_since_refresh(self) -> bool:
@@ -198,6 +199,7 @@ def of_row(row: sa.RowMapping) -> Journal:
         refused_at=row["refused_at"],
         refreshed_at=row["refreshed_at"],
         closed_because=row["closed_because"],
+        announced=row["announced"],
     )
 
 

@@ -50,14 +50,17 @@ STALE_LEASE_S = 5.0
 
 @dataclass(frozen=True)
 class Posted:
-    """A journal that stands in the ERP, or needs nothing any more. ``newly``: this call made or adopted it."""
+    """A journal that stands in the ERP, or needs nothing any more.
+
+    ``announced``: a finished task has told Airflow of this posting already.
+    """
 
     key: str
     state: str
     document_number: str | None
     total_debit_cents: int
     currency: str | None
-    newly: bool
+    announced: bool
 
 
 class _LostLease(Retryable):
@@ -104,7 +107,7 @@ class Poster:
             if journal.state == "posted":
                 return self._finish(journal)
             if journal.state == "closed":
-                return _as_posted(journal, newly=False)
+                return _as_posted(journal)
             if journal.state == "ready":
                 taken = self._begin(journal)
             elif journal.state == "posting":
@@ -336,9 +339,9 @@ class Poster:
                 f"journal {journal.key}: the ERP took it{number}, and the ledger could not be written; the next try finds it",
                 delay_s=self._lease_s,
             ) from error
-        return self._finish(self._read(journal.key), newly=True, document=document)
+        return self._finish(self._read(journal.key), document)
 
-    def _finish(self, journal: Journal, *, newly: bool = False, document: ErpDocument | None = None) -> Posted:
+    def _finish(self, journal: Journal, document: ErpDocument | None = None) -> Posted:
         """What may be missing after a create: a number, a release. Never a second create."""
         if journal.incomplete:
             known = document or ErpDocument(
@@ -352,7 +355,7 @@ class Poster:
                     .values(document_number=complete.number, erp_status=complete.status, incomplete=False)
                 )
             journal = self._read(journal.key)
-        return _as_posted(journal, newly=newly)
+        return _as_posted(journal)
 
     def _reject(self, journal: Journal, attempt_id: int, error: Rejected) -> Rejected:
         reason = Reason(
@@ -455,9 +458,14 @@ def refusal(journal: Journal) -> Refused:
     return kinds.get(journal.state, Held)(message)
 
 
-def _as_posted(journal: Journal, *, newly: bool) -> Posted:
+def _as_posted(journal: Journal) -> Posted:
     return Posted(
-        journal.key, journal.state, journal.document_number, journal.total_debit_cents, journal.currency, newly
+        journal.key,
+        journal.state,
+        journal.document_number,
+        journal.total_debit_cents,
+        journal.currency,
+        journal.announced,
     )
 
 

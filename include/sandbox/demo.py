@@ -208,8 +208,7 @@ def _report(identity: str, report: _Report, today: date, transactions: count[int
     submitted = approved - timedelta(days=1)
     moment = f"{approved} {report.hour:02d}:30:00"
     lines = [
-        _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2))
-        for line in report.lines
+        _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2)) for line in report.lines
     ]
     total = sum(line.cents if line.converted is None else line.converted for line in report.lines)
     paid = {"reimbursed": f"{approved} {report.hour + 1:02d}:00:00"} if report.status == "Reimbursed" else {}

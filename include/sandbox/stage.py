@@ -126,9 +126,7 @@ class Stage:
             # aiohttp wants a response object; the transport is already gone, so nothing of it is sent.
             return web.Response(status=500)
 
-    async def _before(
-        self, request: web.Request, fault: Fault | None, run: Callable[[], Answer]
-    ) -> Answer | None:
+    async def _before(self, request: web.Request, fault: Fault | None, run: Callable[[], Answer]) -> Answer | None:
         if fault is None:
             return None
         match fault.action:

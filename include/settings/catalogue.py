@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from include.errors import Misconfigured
 from include.settings.tenant import Tenant, tenant_from
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_]{0,99}$")
@@ -41,7 +42,7 @@ def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Any]:
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
-class TenantFileError(ValueError):
+class TenantFileError(Misconfigured):
     """A tenant file is wrong; the message names the file, the key and what is expected."""
 
 

@@ -41,9 +41,7 @@ _EXPENSE = (
     *("managedCard", "type"),
 )
 # Identifiers exceed what a double holds exactly, so the template prints them as strings whatever they are.
-_ALWAYS_TEXT = frozenset(
-    {"reportID", "oldReportID", "transactionID", "cardID", "accountID", "policyID", "entryID"}
-)
+_ALWAYS_TEXT = frozenset({"reportID", "oldReportID", "transactionID", "cardID", "accountID", "policyID", "entryID"})
 
 _UNPRINTED = re.compile("[\x7f-\x9f\u2028\u2029]")
 

@@ -36,9 +36,7 @@ _SECTIONS = {
     "tax": "tax",
     "employees": "employees",
 }
-_RATE_LIMITED = (
-    "You have been rate-limited. Please try again later or contact help@expensify.com for assistance."
-)
+_RATE_LIMITED = "You have been rate-limited. Please try again later or contact help@expensify.com for assistance."
 
 
 class Expensify:
@@ -103,9 +101,7 @@ class Expensify:
 
     # One job
 
-    def _run(
-        self, operation: str, description: JsonObject | None, fields: dict[str, str], in_url: bool
-    ) -> Answer:
+    def _run(self, operation: str, description: JsonObject | None, fields: dict[str, str], in_url: bool) -> Answer:
         exported: list[str] = []
         code = 200
         try:
@@ -195,9 +191,7 @@ class Expensify:
             raise Refusal(410, "'test' must be the string true or false")
         actions = _finish_actions(description)
         scope = self._scope(description)
-        reports = [
-            report for report in self.reports.values() if scope is None or report.get("policyID") in scope
-        ]
+        reports = [report for report in self.reports.values() if scope is None or report.get("policyID") in scope]
         chosen = selection.pick(reports, self.labels)
         exported.extend(str(report["reportID"]) for report in chosen)
         content = render(template, chosen, self.batch_size)
@@ -285,9 +279,7 @@ class Expensify:
             case _:
                 raise Refusal(410, f"Type '{kind}' is not supported")
 
-    def _envelope(
-        self, body: JsonObject, code: int = 200, status: int = 200, *, plain: bool = False
-    ) -> Answer:
+    def _envelope(self, body: JsonObject, code: int = 200, status: int = 200, *, plain: bool = False) -> Answer:
         shown: object = code
         if self.codes == "float":
             shown = float(code)
@@ -343,8 +335,7 @@ def _operation(description: JsonObject | None) -> str:
         case "file":
             actions = description.get("onFinish") or []
             marking = any(
-                isinstance(action, dict) and action.get("actionName") == "markAsExported"
-                for action in actions
+                isinstance(action, dict) and action.get("actionName") == "markAsExported" for action in actions
             )
             return "file:mark" if marking else "file"
         case "get" | "update" | "create":

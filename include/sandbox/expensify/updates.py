@@ -29,9 +29,7 @@ def update_policy(policy: Policy, description: JsonObject, csv_text: str | None)
         # Always a full replace: "action":"merge" is accepted and yet deletes the tags that are not listed.
         changes.append(("tags", _tags(_section(description, "tags"), csv_text)))
     if "reportFields" in description:
-        changes.append(
-            ("report_fields", _merged(policy.report_fields, _section(description, "reportFields")))
-        )
+        changes.append(("report_fields", _merged(policy.report_fields, _section(description, "reportFields"))))
     for attribute, rows in changes:
         setattr(policy, attribute, rows)
     return {}

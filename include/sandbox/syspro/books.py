@@ -209,9 +209,7 @@ class Company:
 
     def next_number(self, year: int) -> int:
         """The number that the next journal of a ledger year gets; also cancelled ones have used theirs up."""
-        return (
-            max((one.number for one in self.journals if one.year == year), default=self.first_number - 1) + 1
-        )
+        return max((one.number for one in self.journals if one.year == year), default=self.first_number - 1) + 1
 
     def enter_journal(
         self,
@@ -225,8 +223,7 @@ class Company:
         """Key in a journal by hand: (account, cents) pairs, all with `reference`. Nothing is checked."""
         year = year or self.year
         entries = [
-            JournalLine(number, code, cents, day, reference)
-            for number, (code, cents) in enumerate(lines, start=1)
+            JournalLine(number, code, cents, day, reference) for number, (code, cents) in enumerate(lines, start=1)
         ]
         number = self.next_number(year)
         journal = Journal(self.id, year, period or self.period, number, day, entries, reference)

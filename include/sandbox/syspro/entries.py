@@ -76,9 +76,7 @@ class Reader:
             return 0
         cents = money_cents(value)
         if cents is None:
-            self.report(
-                name, value, "100032", f"Value '{value}' is not a valid amount for XML element '{name}'"
-            )
+            self.report(name, value, "100032", f"Value '{value}' is not a valid amount for XML element '{name}'")
         return cents or 0
 
     def invalid(self, name: str, value: str) -> None:

@@ -37,8 +37,7 @@ def rejected(findings: Iterable[Finding], *, lines: str, lower: bool) -> str:
     ordered = sorted(findings, key=lambda finding: (finding.entry is not None, finding.entry or 0))
     for entry, group in groupby(ordered, key=lambda finding: finding.entry):
         body = "".join(
-            f"<{name(one.element)}>{element('Value', one.value)}{_messages(one)}</{name(one.element)}>"
-            for one in group
+            f"<{name(one.element)}>{element('Value', one.value)}{_messages(one)}</{name(one.element)}>" for one in group
         )
         if entry is None:
             parts.append(body)

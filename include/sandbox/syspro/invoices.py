@@ -114,9 +114,7 @@ def _read(reader: Reader, company: Company, rules: Rules, today: date, earlier: 
     )
 
 
-def _distribution(
-    reader: Reader, company: Company, rules: Rules, day: date, reference: str
-) -> list[JournalLine]:
+def _distribution(reader: Reader, company: Company, rules: Rules, day: date, reference: str) -> list[JournalLine]:
     lines: list[JournalLine] = []
     for position, source in enumerate(reader.source.findall("LedgerDistribution"), start=1):
         entry = Reader(source, "LedgerDistribution", position)
@@ -150,9 +148,7 @@ def _period(reader: Reader, company: Company, rules: Rules) -> Period:
 
 
 def _book(company: Company, invoice: Invoice) -> None:
-    same = [
-        one.journal for one in company.invoices if (one.year, one.period) == (invoice.year, invoice.period)
-    ]
+    same = [one.journal for one in company.invoices if (one.year, one.period) == (invoice.year, invoice.period)]
     invoice.journal = max(same, default=0) + 1
     if company.ap_integrated:
         # The credit side is SYSPRO's own: the control account of payables (and tax, were there any).
@@ -209,6 +205,4 @@ def _status(items: Sequence[_Item], rules: Rules, *, blocked: bool) -> str:
         ("ItemsRejectedWithWarnings", by_warning),
         ("ItemsProcessedWithWarnings", with_warning),
     )
-    return (
-        f"<StatusOfItems>{''.join(element(name, f'{count:06d}') for name, count in counters)}</StatusOfItems>"
-    )
+    return f"<StatusOfItems>{''.join(element(name, f'{count:06d}') for name, count in counters)}</StatusOfItems>"

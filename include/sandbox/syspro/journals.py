@@ -103,9 +103,7 @@ def _read(head: Reader, company: Company, operator: Operator, rules: Rules, toda
         head.report("JournalDetails", "", "230010", "Journal has no entries")
     elif debits != credits:
         sides = f"debits {amount(debits, 0)} credits {amount(credits, 0)}"
-        head.report(
-            "EntryAmount", amount(debits - credits, 0), "230006", f"Journal does not balance: {sides}"
-        )
+        head.report("EntryAmount", amount(debits - credits, 0), "230006", f"Journal does not balance: {sides}")
     status: Literal["P", "U"] = "P" if post else "U"
     return Journal(
         company=company.id,
@@ -171,11 +169,7 @@ def _read_lines(head: Reader, company: Company, rules: Rules, today: date) -> li
 
 def _accepted(journal: Journal, notes: str, *, numbered: bool) -> str:
     number = f"{journal.number:>10}" if numbered else ""
-    key = (
-        element("GlYear", str(journal.year))
-        + element("GlPeriod", str(journal.period))
-        + element("GlJournal", number)
-    )
+    key = element("GlYear", str(journal.year)) + element("GlPeriod", str(journal.period)) + element("GlJournal", number)
     return (
         f"<Item><Transaction><Key>{key}</Key>"
         + element("JournalDate", f"{journal.date:%Y%m%d}")

@@ -51,8 +51,7 @@ def find_rows(companies: Iterable[Company], company: Company, query: Element, ve
         rows.sort(key=lambda row, column=column: row[column])  # type: ignore[misc]
     rows = rows[: _return_rows(query)]
     shown = "".join(
-        "<Row>" + "".join(element(one, table.columns[one].show(row[one])) for one in columns) + "</Row>"
-        for row in rows
+        "<Row>" + "".join(element(one, table.columns[one].show(row[one])) for one in columns) + "</Row>" for row in rows
     )
     header = (
         f"<HeaderDetails>{element('TableName', name)}"

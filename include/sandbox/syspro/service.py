@@ -176,9 +176,7 @@ class Syspro:
 
     async def _rest(self, request: web.Request, stage: Stage) -> web.StreamResponse:
         if _request_bytes(request) > self.url_limit:
-            return _html(
-                400, "Bad Request - Request Too Long", "HTTP Error 400. The size of the request is too long."
-            )
+            return _html(400, "Bad Request - Request Too Long", "HTTP Error 400. The size of the request is too long.")
         if request.method != "GET":
             return _html(405, "Method Not Allowed", "Method not allowed.")
         key = request.match_info["operation"].strip("/").lower()
@@ -236,9 +234,7 @@ class Syspro:
             "LocalCurrencyCode": session.company.currency,
             "SysproVersion": self.version,
         }
-        return root(
-            "UserProfile", "".join(element(name, value) for name, value in shown.items()), self.version
-        )
+        return root("UserProfile", "".join(element(name, value) for name, value in shown.items()), self.version)
 
     def _wrapped(self, text: str) -> Answer:
         match self.wrapping:
@@ -272,9 +268,7 @@ def _request_bytes(request: web.Request) -> int:
 
 def _query_values(request: web.Request) -> dict[str, str] | None:
     try:
-        pairs = parse_qsl(
-            request.raw_path.partition("?")[2], keep_blank_values=True, encoding="utf-8", errors="strict"
-        )
+        pairs = parse_qsl(request.raw_path.partition("?")[2], keep_blank_values=True, encoding="utf-8", errors="strict")
     except ValueError:
         return None
     return dict(pairs)

@@ -94,18 +94,14 @@ def _read(request: web.Request, body: bytes) -> _Message:
 
 def _values(call: Element, space: str) -> dict[str, str]:
     # Only qualified elements are arguments; whatever else is there is ignored, as asmx does.
-    values = {
-        child.tag.removeprefix(space): child.text or "" for child in call if child.tag.startswith(space)
-    }
+    values = {child.tag.removeprefix(space): child.text or "" for child in call if child.tag.startswith(space)}
     for name, word in _ENUMERATIONS.items():
         if call.tag == f"{space}Logon" and values.get(name, word) != word:
             raise _Fault(f"Instance validation error: '{values[name]}' is not a valid value for {name}.")
     return values
 
 
-async def _perform(
-    request: web.Request, message: _Message, books: _Books, stage: Stage
-) -> web.StreamResponse:
+async def _perform(request: web.Request, message: _Message, books: _Books, stage: Stage) -> web.StreamResponse:
     name, needs_session = _OPERATIONS[message.service, message.method]
     values = message.values
     business_object, parameters = values.get("BusinessObject", ""), values.get("XMLParameters", "")

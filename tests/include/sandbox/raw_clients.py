@@ -24,9 +24,7 @@ class ExpensifyCaller:
     def __init__(self, url: str) -> None:
         self.url = f"{url}/Integration-Server/ExpensifyIntegrations"
 
-    def job(
-        self, description: dict[str, Any], secret: str = "sandbox-secret", **fields: str
-    ) -> httpx.Response:
+    def job(self, description: dict[str, Any], secret: str = "sandbox-secret", **fields: str) -> httpx.Response:
         credentials = {"partnerUserID": "aa_sandbox", "partnerUserSecret": secret}
         form = {"requestJobDescription": json.dumps({"credentials": credentials, **description}), **fields}
         return httpx.post(self.url, data=form, timeout=10)

@@ -99,9 +99,7 @@ def test_cards_refunds_and_a_foreign_line_occur(demo: Sandbox) -> None:
 
 
 def test_documents_and_health(demo: Sandbox) -> None:
-    demo.syspro.company("EDU1").enter_journal(
-        [("6100-P1", 1050), ("2150-00", -1050)], day=TODAY, reference="EXP-1"
-    )
+    demo.syspro.company("EDU1").enter_journal([("6100-P1", 1050), ("2150-00", -1050)], day=TODAY, reference="EXP-1")
     with demo:
         health = httpx.get(f"{demo.url}/sandbox/health").json()
         documents = httpx.get(f"{demo.url}/sandbox/documents").json()

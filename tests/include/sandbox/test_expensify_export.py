@@ -198,9 +198,7 @@ class TestLines:
                 "currency": "USD",
                 "total": 1234567,
                 "isACHReimbursed": False,
-                "approvers": [
-                    {"email": "m@x", "date": "2026-11-20", "fullName": "Max", "employeeUserID": "9"}
-                ],
+                "approvers": [{"email": "m@x", "date": "2026-11-20", "fullName": "Max", "employeeUserID": "9"}],
                 "transactionList": [
                     {
                         "transactionID": 4056343049275634494,

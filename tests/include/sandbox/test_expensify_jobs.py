@@ -31,9 +31,7 @@ def test_bad_credentials_are_401_under_200(expensify: ExpensifyCaller) -> None:
     assert "Authentication error" in response.json()["responseMessage"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"requestJobDescription={'type':'get'}", b"requestJobDescription=[]"]
-)
+@pytest.mark.parametrize("content", [b"", b"requestJobDescription={'type':'get'}", b"requestJobDescription=[]"])
 def test_unreadable_description_is_500(expensify: ExpensifyCaller, content: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     response = httpx.post(expensify.url, content=content, headers=headers)
@@ -96,9 +94,7 @@ class TestLimits:
 
 
 @pytest.mark.parametrize(("codes", "shown"), [("integer", "200"), ("float", "200.0"), ("string", '"200"')])
-def test_codes_come_in_several_spellings(
-    sandbox: Sandbox, expensify: ExpensifyCaller, codes: str, shown: str
-) -> None:
+def test_codes_come_in_several_spellings(sandbox: Sandbox, expensify: ExpensifyCaller, codes: str, shown: str) -> None:
     sandbox.expensify.codes = codes  # type: ignore[assignment]
     assert f'"responseCode": {shown}}}' in expensify.job(LIST).text
 
@@ -143,9 +139,7 @@ class TestGet:
         settings["domain"] = "y.com"
         assert expensify.job({"type": "get", "inputSettings": settings}).json()["responseCode"] == 403
 
-    def test_a_credential_sees_its_owner_s_policies(
-        self, sandbox: Sandbox, expensify: ExpensifyCaller
-    ) -> None:
+    def test_a_credential_sees_its_owner_s_policies(self, sandbox: Sandbox, expensify: ExpensifyCaller) -> None:
         sandbox.expensify.scopes["aa_sandbox"] = frozenset({"B2"})
         assert expensify.job(LIST).json()["policyList"] == []
         assert expensify.exported({"reportIDList": "R1,R3"}) == {"R3"}
@@ -183,9 +177,7 @@ class TestUpdate:
         sandbox.expensify.policies["A1"].role = "user"
         assert self.update(expensify) == 403
 
-    def test_reimbursed_says_200_even_when_all_is_skipped(
-        self, sandbox: Sandbox, expensify: ExpensifyCaller
-    ) -> None:
+    def test_reimbursed_says_200_even_when_all_is_skipped(self, sandbox: Sandbox, expensify: ExpensifyCaller) -> None:
         settings = {"type": "reportStatus", "status": "REIMBURSED", "filters": {"reportIDList": "R1,R4"}}
         first = expensify.job({"type": "update", "inputSettings": settings}).json()
         second = expensify.job({"type": "update", "inputSettings": settings}).json()

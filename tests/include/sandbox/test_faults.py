@@ -13,9 +13,7 @@ from tests.include.sandbox.raw_clients import ExpensifyCaller, SysproCaller, jou
 POST = "Transaction/Post:GENTJL"
 
 
-def test_drop_before_leaves_no_effect(
-    sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company
-) -> None:
+def test_drop_before_leaves_no_effect(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company) -> None:
     sandbox.faults.add(Fault("syspro", POST, Drop(), when="before"))
     with pytest.raises(httpx.TransportError):
         syspro.post_gl(session, journal())
@@ -23,9 +21,7 @@ def test_drop_before_leaves_no_effect(
     assert sandbox.faults.pending == []
 
 
-def test_drop_after_leaves_the_effect(
-    sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company
-) -> None:
+def test_drop_after_leaves_the_effect(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company) -> None:
     sandbox.faults.add(Fault("syspro", POST, Drop(), when="after"))
     with pytest.raises(httpx.TransportError):
         syspro.post_gl(session, journal())
@@ -43,9 +39,7 @@ def test_late_effect(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1:
     assert len(edu1.journals) == 1
 
 
-def test_delay_after_outlasts_the_client(
-    sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company
-) -> None:
+def test_delay_after_outlasts_the_client(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company) -> None:
     sandbox.faults.add(Fault("expensify", "get:policyList", Delay(0.4), when="after"))
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
@@ -57,9 +51,7 @@ def test_delay_after_outlasts_the_client(
 
 
 @pytest.mark.parametrize(("when", "journals"), [("before", 0), ("after", 1)])
-def test_status(
-    sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company, when: str, journals: int
-) -> None:
+def test_status(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company, when: str, journals: int) -> None:
     action = Status(502, "<html>Bad Gateway</html>", {"Retry-After": "7", "Content-Type": "text/html"})
     sandbox.faults.add(Fault("syspro", "Transaction/*", action, when=when))  # type: ignore[arg-type]
     response = syspro.call(
@@ -74,9 +66,7 @@ def test_status(
     assert len(edu1.journals) == journals
 
 
-def test_replace_keeps_status_and_effect(
-    sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company
-) -> None:
+def test_replace_keeps_status_and_effect(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company) -> None:
     sandbox.faults.add(Fault("syspro", POST, Replace("<half"), when="after"))
     assert syspro.post_gl(session, journal()) == "<half"
     assert len(edu1.journals) == 1

@@ -9,12 +9,8 @@ from include.sandbox.expensify import MARKER
 from include.sandbox.expensify.render import render
 
 texts = st.text(min_size=1, max_size=30)
-expenses = st.fixed_dictionaries(
-    {"transactionID": st.integers(10**15, 10**19), "merchant": texts, "tag": texts}
-)
-reports = st.fixed_dictionaries(
-    {"reportID": texts, "reportName": texts, "transactionList": st.lists(expenses)}
-)
+expenses = st.fixed_dictionaries({"transactionID": st.integers(10**15, 10**19), "merchant": texts, "tag": texts})
+reports = st.fixed_dictionaries({"reportID": texts, "reportName": texts, "transactionList": st.lists(expenses)})
 
 
 @settings(max_examples=60)

@@ -52,9 +52,7 @@ class TestJournal:
         syspro.post_gl(session, journal())
         assert [one.number for one in edu1.journals] == [1, 2]
 
-    def test_numbers_restart_each_ledger_year(
-        self, syspro: SysproCaller, session: str, edu1: Company
-    ) -> None:
+    def test_numbers_restart_each_ledger_year(self, syspro: SysproCaller, session: str, edu1: Company) -> None:
         old = "<PostingPeriod>12</PostingPeriod><PostingYear>2025</PostingYear>"
         for head in ("", old, "", old):
             syspro.post_gl(session, journal(head=head))
@@ -83,9 +81,7 @@ class TestJournal:
         assert "<GlJournal/>" in text
         assert "ErrorNumber" not in text
         assert edu1.journals == []
-        assert (
-            numbers(syspro.post_gl(session, journal() + entry("6999", "1.00"), validate="Y"))[0] == "230006"
-        )
+        assert numbers(syspro.post_gl(session, journal() + entry("6999", "1.00"), validate="Y"))[0] == "230006"
 
     def test_zero_entries_are_thrown_away(self, syspro: SysproCaller, session: str, edu1: Company) -> None:
         syspro.post_gl(session, entry("9999-XX", "0.00") + journal())
@@ -131,9 +127,7 @@ class TestJournal:
             (journal() + "</Item><Item>", ["100031"]),
         ],
     )
-    def test_refused(
-        self, syspro: SysproCaller, session: str, edu1: Company, item: str, expected: list[str]
-    ) -> None:
+    def test_refused(self, syspro: SysproCaller, session: str, edu1: Company, item: str, expected: list[str]) -> None:
         edu1.close_period(2026, 10)
         text = syspro.post_gl(session, item)
         found = numbers(text)
@@ -142,9 +136,7 @@ class TestJournal:
         assert "<JournalsProcessed>0</JournalsProcessed>" in text
         assert edu1.journals == []
 
-    def test_the_echo_names_the_entry_in_lower_case(
-        self, sandbox: Sandbox, syspro: SysproCaller, session: str
-    ) -> None:
+    def test_the_echo_names_the_entry_in_lower_case(self, sandbox: Sandbox, syspro: SysproCaller, session: str) -> None:
         item = entry("2150-00", "-1.00") + entry("6999-100", "1.00")
         echo = (
             "<item><journaldetails><entrynumber>2</entrynumber><ledgercode><Value>6999-100</Value>"
@@ -155,9 +147,7 @@ class TestJournal:
         )
         assert echo in syspro.post_gl(session, item)
         sandbox.syspro.lower_case_errors = False
-        assert "<Item><JournalDetails><EntryNumber>2</EntryNumber><LedgerCode>" in syspro.post_gl(
-            session, item
-        )
+        assert "<Item><JournalDetails><EntryNumber>2</EntryNumber><LedgerCode>" in syspro.post_gl(session, item)
 
     def test_several_errors_come_at_once(self, syspro: SysproCaller, session: str, edu1: Company) -> None:
         edu1.put_account_on_hold("2150-00")

@@ -12,9 +12,7 @@ from tests.include.sandbox.raw_clients import SysproCaller, journal
 DAY = date(2026, 11, 20)
 
 
-def expression(
-    column: str, condition: str, value: str, link: str = "", left: str = "(", right: str = ")"
-) -> str:
+def expression(column: str, condition: str, value: str, link: str = "", left: str = "(", right: str = ")") -> str:
     follow = f"<AndOr>{link}</AndOr>" if link else ""
     return (
         f"<Expression><OpenBracket>{left}</OpenBracket>{follow}<Column>{column}</Column>"

@@ -115,9 +115,7 @@ def test_seats_run_out_until_somebody_is_idle(sandbox: Sandbox, syspro: SysproCa
     assert syspro.query(clerk, ACCOUNTS).startswith(INVALID)
 
 
-def test_the_expire_hook_posts_nothing(
-    sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company
-) -> None:
+def test_the_expire_hook_posts_nothing(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company) -> None:
     sandbox.syspro.expire_sessions()
     assert syspro.post_gl(session, journal()).startswith(INVALID)
     assert edu1.journals == []
@@ -131,9 +129,7 @@ def test_the_expire_hook_posts_nothing(
         ("string", lambda text: text[text.index(">") + 1 : text.rindex("<")]),
     ],
 )
-def test_wrapping(
-    sandbox: Sandbox, syspro: SysproCaller, wrapping: str, unwrap: Callable[[str], str]
-) -> None:
+def test_wrapping(sandbox: Sandbox, syspro: SysproCaller, wrapping: str, unwrap: Callable[[str], str]) -> None:
     sandbox.syspro.wrapping = wrapping  # type: ignore[assignment]
     response = syspro.call("GetVersion")
     assert unwrap(response.text) == "8.0.021"
@@ -189,9 +185,7 @@ def test_the_limit_is_exact(sandbox: Sandbox) -> None:
 def test_unknown_objects(syspro: SysproCaller, session: str) -> None:
     expected = "ERROR: e.net exception raised: 100000"
     assert syspro.query(session, "<Query/>", "XXXQRY") == expected
-    posted = syspro.call(
-        "Transaction/Post", UserId=session, BusinessObject="X", XmlParameters="", XmlIn="<a/>"
-    )
+    posted = syspro.call("Transaction/Post", UserId=session, BusinessObject="X", XmlParameters="", XmlIn="<a/>")
     assert posted.text == expected
 
 
@@ -202,9 +196,7 @@ def test_unknown_objects(syspro: SysproCaller, session: str) -> None:
         "<!DOCTYPE Query [<!ENTITY a 'GenMaster'>]><Query><TableName>&a;</TableName></Query>",
     ],
 )
-def test_documents_must_be_well_formed_and_free_of_a_dtd(
-    syspro: SysproCaller, session: str, document: str
-) -> None:
+def test_documents_must_be_well_formed_and_free_of_a_dtd(syspro: SysproCaller, session: str, document: str) -> None:
     assert syspro.query(session, document).startswith("ERROR: XmlIn is not well formed")
 
 

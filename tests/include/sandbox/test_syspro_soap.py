@@ -125,9 +125,7 @@ def test_the_envelope_is_checked(soap: Caller) -> None:
 
 def test_validation_errors_are_xml_and_not_a_fault(soap: Caller) -> None:
     session = result(soap.logon())
-    assert "<ErrorNumber>230001</ErrorNumber>" in result(
-        soap.post(session, XMLIn=DOCUMENT.replace("6100", "1"))
-    )
+    assert "<ErrorNumber>230001</ErrorNumber>" in result(soap.post(session, XMLIn=DOCUMENT.replace("6100", "1")))
 
 
 def test_no_wsdl(sandbox: Sandbox) -> None:

@@ -1,0 +1,53 @@
+"""Which reports may be marked as exported: those whose every journal is posted or closed, never before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from include.ledger import stored, tables
+from include.ledger.journals import Scope
+
+
+def to_mark(connection: sa.Connection, scope: Scope) -> list[str]:
+    """IDs of reports that are done and not marked yet, in stable order."""
+    report, member, journal = tables.report.c, tables.journal_report.c, tables.journal.c
+    same_report = sa.and_(
+        member.target == report.target, member.tenant == report.tenant, member.report_id == report.report_id
+    )
+    same_journal = sa.and_(
+        journal.target == member.target, journal.tenant == member.tenant, journal.journal_key == member.journal_key
+    )
+    joined = tables.report.join(tables.journal_report, same_report).join(tables.journal, same_journal)
+    query = (
+        sa.select(report.report_id)
+        .select_from(joined)
+        .where(
+            report.target == scope.target,
+            report.tenant.in_(scope.names),
+            report.exported_at.is_(None),
+            member.left_at.is_(None),
+        )
+        .group_by(report.report_id)
+        .having(sa.func.sum(sa.case((journal.state.in_(("posted", "closed")), 0), else_=1)) == 0)
+        .order_by(report.report_id)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def set_marked(connection: sa.Connection, scope: Scope, report_ids: Iterable[str], at: datetime) -> None:
+    """Expensify has taken the label for these reports."""
+    columns = tables.report.c
+    for chunk in stored.chunks(report_ids):
+        connection.execute(
+            tables.report.update()
+            .where(
+                columns.target == scope.target,
+                columns.tenant.in_(scope.names),
+                columns.report_id.in_(chunk),
+                columns.exported_at.is_(None),
+            )
+            .values(exported_at=at)
+        )

@@ -1,0 +1,96 @@
+"""What every step of a tenant's DAG shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context, ObjectStoragePath
+
+from expensify_erp.hooks.archive import ArchiveHook
+from expensify_erp.hooks.erp import erp_hook
+from expensify_erp.hooks.ledger import LedgerHook
+from include.erps.port import Erp
+from include.errors import Held
+from include.expensify.archive import read_lines
+from include.ledger import runs
+from include.ledger.database import Ledger
+from include.ledger.journals import Actor, Scope
+from include.ledger.plan import Reading
+from include.ledger.reading import reading_of
+from include.ledger.runs import Run, RunKey
+from include.settings import catalogue
+from include.settings.tenant import Tenant
+
+LIVE_RUN_STATES = ("queued", "running")
+
+
+class TenantOperator(BaseOperator):
+    """One step for one tenant. The tenant file is read when the step runs, so an edited mapping counts at once."""
+
+    def __init__(self, *, tenant: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tenant = tenant
+
+    def settings(self) -> Tenant:
+        """The tenant file as it is now."""
+        return catalogue.load(self.tenant)
+
+    def ledger(self) -> AbstractContextManager[Ledger]:
+        """The ledger, to be closed after the step."""
+        return LedgerHook().get_conn()
+
+    def scope(self, tenant: Tenant) -> Scope:
+        """Whose journals this step handles. Asks the connection, not the ERP."""
+        return Scope(tenant.name, erp_hook(tenant.erp).target(), tenant.names)
+
+    def open_erp(self, tenant: Tenant) -> Erp:
+        """A session with the tenant's ERP, to be used as a context manager."""
+        return erp_hook(tenant.erp).get_conn()
+
+    def reading(self, uri: str, tenant: Tenant, run: Run, context: Context) -> Reading:
+        """What the run's export holds."""
+        named = [str(report_id).strip() for report_id in context["params"].get("report_ids") or ()]
+        lines = read_lines(ObjectStoragePath(uri), ArchiveHook().keys())
+        return reading_of(lines, tenant, window=run.window, named=named)
+
+    @staticmethod
+    def actor(context: Context) -> Actor:
+        """This task instance, as the ledger's events name it."""
+        ti = context["ti"]
+        return Actor(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.try_number)
+
+    @staticmethod
+    def run_key(context: Context) -> RunKey:
+        """This run."""
+        return RunKey(context["ti"].dag_id, context["ti"].run_id)
+
+    @staticmethod
+    def run_of(ledger: Ledger, key: RunKey) -> Run:
+        """The run as extract registered it.
+
+        :raises Held: extract has not run.
+        """
+        with ledger.read() as connection:
+            run = runs.find(connection, key)
+        if run is None:
+            raise Held(f"run {key.run_id} is not in the ledger: clear its extract task with everything downstream")
+        return run
+
+    @staticmethod
+    def liveness(context: Context) -> Callable[[Iterable[RunKey]], bool]:
+        """A function that tells whether any of some runs, other than this one, is still going on."""
+        ti = context["ti"]
+
+        @cache
+        def is_alive(run: RunKey) -> bool:
+            states = list(LIVE_RUN_STATES)
+            return bool(ti.get_dr_count(run.dag_id, run_ids=[run.run_id], states=states))
+
+        def any_alive(listed: Iterable[RunKey]) -> bool:
+            own = RunKey(ti.dag_id, ti.run_id)
+            return any(is_alive(run) for run in listed if run != own)
+
+        return any_alive

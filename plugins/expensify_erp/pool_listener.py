@@ -1,0 +1,45 @@
+"""Says on the run and in the scheduler's log when a tenant's pool does not exist.
+
+Airflow leaves tasks of an unknown pool in ``scheduled`` for ever, without a word, and no task can look at pools. This runs in
+the scheduler, which can.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow.listeners import hookimpl
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+log = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
+    """Compare the pools of the run's tasks with those that exist."""
+    if not dag_run.dag_id.startswith("expenses__"):
+        return
+    missing = _missing_pools(dag_run)
+    if missing:
+        text = (
+            f"Pool {', '.join(missing)} does not exist: the tasks that talk to the ERP stay in `scheduled` until it is made "
+            "under Admin > Pools (1 slot where the ERP takes one writer)."
+        )
+        log.error("%s, run %s: %s", dag_run.dag_id, dag_run.run_id, text)
+        dag_run.note = text
+
+
+def _missing_pools(dag_run: DagRun) -> list[str]:
+    from airflow.models.pool import Pool
+    from sqlalchemy import select
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    if session is None:
+        return []
+    needed = {instance.pool for instance in dag_run.get_task_instances(session=session)}
+    known = set(session.scalars(select(Pool.pool).where(Pool.pool.in_(needed))))
+    return sorted(needed - known)
