@@ -114,8 +114,9 @@ class Lookups:
         ]  # fmt: skip
         asked = ((names.journal_reference, reference), (names.journal_company, self._gl_company))
         rows = self.rows(
-            # More than one journal fits, so that a second one under our reference is always seen.
-            names.journals, columns, [asked], limit=max(self._settings.lookup_rows, 2 * lines + 1), order=names.journal_number
+            # More than one journal fits, so that a second one under our reference is always seen. Odd, so that two journals
+            # of equal length never fill it exactly: a full answer could not be told from a cut one.
+            names.journals, columns, [asked], limit=max(self._settings.lookup_rows, 2 * lines) | 1, order=names.journal_number
         )  # fmt: skip
         for row in rows:
             if row[names.journal_reference].upper() != reference or not self._same_company(row[names.journal_company]):
