@@ -19,7 +19,7 @@ __all__ = ["Sandbox"]
 S = TypeVar("S")
 
 # Far above any limit that a service enforces itself, so that the service and not the library says no.
-_HEADER_BYTES = 64 * 1024
+_HEADER_BYTES = 1024 * 1024
 _BODY_BYTES = 64 * 1024 * 1024
 
 
@@ -126,8 +126,11 @@ class Sandbox:
             self._ready.set()
             loop.run_forever()
         loop.run_until_complete(runner.cleanup())
-        for task in asyncio.all_tasks(loop):
+        # Late effects that were still to come never will: the server is gone.
+        late = asyncio.all_tasks(loop)
+        for task in late:
             task.cancel()
+        loop.run_until_complete(asyncio.gather(*late, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

@@ -8,6 +8,7 @@ prints nothing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,6 +44,8 @@ _EXPENSE = (
 _ALWAYS_TEXT = frozenset(
     {"reportID", "oldReportID", "transactionID", "cardID", "accountID", "policyID", "entryID"}
 )
+
+_UNPRINTED = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def render(template: str, reports: Sequence[JsonObject], batch_size: int | None) -> bytes:
@@ -119,7 +122,9 @@ def _text(value: Any) -> str:
         case list():
             return "[" + ",".join(map(_text, value)) + "]"
         case str():
-            # FreeMarker's ?json_string writes <\/ so that the text is safe inside a script element.
-            return json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
+            # As FreeMarker's ?json_string does: <\/ for scripts' sake, and no character that some readers
+            # take for the end of a line.
+            text = json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
+            return _UNPRINTED.sub(lambda match: f"\\u{ord(match[0]):04X}", text)
         case _:
             return json.dumps(value)

@@ -186,8 +186,8 @@ class Expensify:
             # Also when the template is nested in the JSON: it is a form field of its own.
             raise Refusal(410, "No Template Submitted")
         selection = read_selection(description["inputSettings"], self.today())
-        output = description.get("outputSettings", {})
-        extension = output.get("fileExtension")
+        output = description.get("outputSettings")
+        extension = output.get("fileExtension") if isinstance(output, dict) else None
         if extension not in _EXTENSIONS:
             raise Refusal(410, f"File extension '{extension}' is not supported")
         testing = description.get("test", "false")
@@ -201,7 +201,8 @@ class Expensify:
         chosen = selection.pick(reports, self.labels)
         exported.extend(str(report["reportID"]) for report in chosen)
         content = render(template, chosen, self.batch_size)
-        name = f"{output.get('fileBasename') or 'export'}{uuid.uuid4()}.{extension}"
+        basename = description["outputSettings"].get("fileBasename") or "export"
+        name = f"{basename}{uuid.uuid4()}.{extension}"
         self.files[name] = StoredFile(name, content, tries_left=self.ready_after)
         if testing == "false":
             # The actions fire when the export ends, before the client has seen one byte of the file.

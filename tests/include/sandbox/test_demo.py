@@ -4,11 +4,13 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import httpx
 import pytest
+from aiohttp import web
 
 from include.sandbox.demo import POLICY, seed
 from include.sandbox.faults import Drop, Fault
@@ -122,10 +124,6 @@ def test_documents_and_health(demo: Sandbox) -> None:
 
 
 def test_a_further_service_is_one_class() -> None:
-    from collections.abc import Iterable
-
-    from aiohttp import web
-
     class Sixth:
         name = "sixth"
 

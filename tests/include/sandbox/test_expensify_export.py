@@ -4,6 +4,7 @@ import json
 import re
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -111,6 +112,7 @@ def test_the_template_is_a_form_field(expensify: ExpensifyCaller) -> None:
     [
         ({"onReceive": None}, "'onReceive' must ask for returnRandomFileName"),
         ({"outputSettings": {"fileExtension": "doc"}}, "File extension 'doc' is not supported"),
+        ({"outputSettings": "txt"}, "File extension 'None' is not supported"),
         ({"test": True}, "'test' must be the string true or false"),
         (
             {"onFinish": [{"actionName": "markAsExported"}]},
@@ -118,7 +120,7 @@ def test_the_template_is_a_form_field(expensify: ExpensifyCaller) -> None:
         ),
     ],
 )
-def test_refused_surroundings(expensify: ExpensifyCaller, change: dict[str, object], message: str) -> None:
+def test_refused_surroundings(expensify: ExpensifyCaller, change: dict[str, Any], message: str) -> None:
     status, number, text = code(expensify.export(ALL, **change))
     assert (status, number) == (200, 410)
     assert message in text

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -173,8 +174,6 @@ def test_a_long_url_is_refused_without_effect(
 def test_the_limit_is_exact(sandbox: Sandbox) -> None:
     # "GET " + path + " HTTP/1.1\r\n", then "Host: x\r\n" and the empty line.
     def status(size: int) -> int:
-        import socket
-
         path = "/SYSPROWCFService/Rest/GetVersion?a="
         fixed = len("GET  HTTP/1.1\r\nHost: x\r\n\r\n") + len(path)
         with socket.create_connection(("127.0.0.1", sandbox.port)) as connection:
@@ -184,6 +183,7 @@ def test_the_limit_is_exact(sandbox: Sandbox) -> None:
 
     assert status(16384) == 200
     assert status(16385) == 400
+    assert status(300_000) == 400
 
 
 def test_unknown_objects(syspro: SysproCaller, session: str) -> None:
