@@ -37,7 +37,8 @@ class _WithoutQuery(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                argument.copy_with(query=None) if isinstance(argument, httpx.URL) else argument for argument in record.args
+                argument.copy_with(query=None) if isinstance(argument, httpx.URL) else argument
+                for argument in record.args
             )
         return True
 

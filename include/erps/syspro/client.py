@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.syspro import answers
@@ -56,8 +56,6 @@ class SysproErp:
     ) -> None:
         self._settings = settings
         self._calendar = read_calendar(settings.fiscal_calendar)
-        secrets = (operator_password, company_password)
-        self._secrets = tuple(form for secret in secrets if secret for form in (secret, quote(secret, safe="")))
         self._timeout_s = request_timeout_s or settings.request_timeout_s
         self._verify = verify
         self._base_url = base_url
@@ -78,7 +76,7 @@ class SysproErp:
             monotonic=monotonic,
         )
         self._lookups = Lookups(self._session, settings, settings.gl_company or company_id)
-        self._outcomes = Outcomes(settings, self._masked)
+        self._outcomes = Outcomes(settings, self._session.masked)
         self._checks = Checks(settings, self._lookups, self._calendar, self._validated)
 
     def __enter__(self) -> Self:
@@ -241,11 +239,6 @@ class SysproErp:
             )
         return found
 
-    def _masked(self, text: str) -> str:
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return self._session.masked(text)
-
     def _rest(self) -> Channel:
         known = self._settings
         return RestChannel(self._http(self._base_url), known.base_path, known.max_url_bytes, known.query_attempts)
@@ -258,7 +251,7 @@ class SysproErp:
 
     def _http(self, url: str) -> HttpClient:
         try:
-            return HttpClient(url, verify=self._verify, request_timeout_s=self._timeout_s, secrets=self._secrets)
+            return HttpClient(url, verify=self._verify, request_timeout_s=self._timeout_s)
         except (ValueError, OSError) as error:
             raise Misconfigured(f"The SYSPRO connection: {error}") from None
 

@@ -119,7 +119,9 @@ class Lookups:
             names.journals, columns, [asked], limit=max(self._settings.lookup_rows, 2 * lines) | 1, order=names.journal_number
         )  # fmt: skip
         for row in rows:
-            if row[names.journal_reference].upper() != reference or not self._same_company(row[names.journal_company]):
+            if row[names.journal_reference].upper() != reference.upper() or not self._same_company(
+                row[names.journal_company]
+            ):
                 raise LookupFailed(f"SYSPRO's look-up of {reference} returned entries that were not asked for")
         if not rows:
             self._prove_ledger()
@@ -131,7 +133,9 @@ class Lookups:
         columns = [names.invoice_supplier, names.invoice_number, names.invoice_date, names.invoice_value]
         asked = ((names.invoice_supplier, supplier), (names.invoice_number, invoice))
         rows = self.rows(names.invoices, columns, [asked], limit=10)
-        if any(row[names.invoice_number].upper() != invoice.upper() for row in rows):
+        wanted = (supplier.upper().lstrip("0"), invoice.upper())
+        found = {(row[names.invoice_supplier].upper().lstrip("0"), row[names.invoice_number].upper()) for row in rows}
+        if found - {wanted}:
             raise LookupFailed(f"SYSPRO's look-up of invoice {invoice} returned invoices that were not asked for")
         if not rows and self.supplier_on_hold(supplier) is None:
             raise LookupFailed(

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from include.erps.syspro.addresses import Argument, Operation
 from include.erps.syspro.channel import Channel, Reply
@@ -19,6 +20,7 @@ from include.transport import NoAnswer, NotSent
 
 _LOG = logging.getLogger(__name__)
 _LOGOFF_TIMEOUT_S = 15.0
+_SHORTEST_MASKED = 4
 _ID_LENGTHS = range(8, 81)
 _WRONG_ADDRESS = frozenset({401, 403, 404, 405})
 
@@ -31,6 +33,17 @@ class Credentials:
     operator_password: str = field(repr=False)
     company_id: str
     company_password: str = field(default="", repr=False)
+
+    def masked(self, text: str) -> str:
+        """``text`` without the passwords, plain or as in a URL."""
+        secrets = (self.operator_password, self.company_password)
+        # A secret of a few characters occurs in every number; masking it would only ruin the text.
+        forms = {
+            form for secret in secrets if len(secret) >= _SHORTEST_MASKED for form in (secret, quote(secret, safe=""))
+        }
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, "***")
+        return text
 
 
 class TooLong(Exception):
@@ -67,7 +80,8 @@ class Session:
         self._refused: Misconfigured | None = None
 
     def masked(self, text: str) -> str:
-        """``text`` without the session's id."""
+        """``text`` without the session's id and the passwords."""
+        text = self._credentials.masked(text)
         return text.replace(self._id, "***") if self._id else text
 
     def fits_preferred(self, operation: Operation, arguments: Mapping[Argument, str]) -> bool:
@@ -194,7 +208,7 @@ class Session:
         if kind == "seats":
             raise Retryable("SYSPRO: all licensed e.net seats are taken", self._seats_delay_s)
         if kind is not None:
-            words = text[:300].replace(self._credentials.operator_password or "\0", "***")
+            words = self._credentials.masked(text[:300])
             self._refused = Misconfigured(
                 f"SYSPRO refused the log-on of operator {self._credentials.operator} to company "
                 f"{self._credentials.company_id}: {words}. Correct the connection; it is not tried again, because SYSPRO locks "

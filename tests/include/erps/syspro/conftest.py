@@ -65,7 +65,9 @@ def connect(box: Sandbox, company: Company) -> Iterator[Callable[..., SysproErp]
     """Opens clients of the sandbox; settings by keyword, ``monotonic`` and ``timeout`` apart from them."""
     with ExitStack() as stack:
 
-        def open_client(*, timeout: float = 5, password: str = PASSWORD, monotonic: Any = None, **changes: Any) -> SysproErp:
+        def open_client(
+            *, timeout: float = 5, password: str = PASSWORD, monotonic: Any = None, **changes: Any
+        ) -> SysproErp:
             clock = {} if monotonic is None else {"monotonic": monotonic}
             client = SysproErp(
                 box.url, "ROBOT", password, "EDU1", settings=settings(**changes), request_timeout_s=timeout, **clock

@@ -52,7 +52,9 @@ def test_what_is_not_the_document_is_unreadable(body: bytes) -> None:
 
 
 def test_values_by_path_in_any_case() -> None:
-    root = unwrapped(b"<a><item><KEY><GlJournal>       412</GlJournal></KEY></item><GlJournal>9</GlJournal></a>").root("a")
+    root = unwrapped(b"<a><item><KEY><GlJournal>       412</GlJournal></KEY></item><GlJournal>9</GlJournal></a>").root(
+        "a"
+    )
     assert answers.value_at(root, "Key/GlJournal") == "412"
     assert answers.value_at(root, "Key/GlYear") is None
 
@@ -75,7 +77,15 @@ def test_findings_of_every_shape() -> None:
 
 @pytest.mark.parametrize(
     ("text", "cents"),
-    [("         125.40", 12540), ("000125.4", 12540), ("-3", -300), (".05", 5), ("-0.05", -5), ("1.5000", 150), ("+2.00", 200)],
+    [
+        ("         125.40", 12540),
+        ("000125.4", 12540),
+        ("-3", -300),
+        (".05", 5),
+        ("-0.05", -5),
+        ("1.5000", 150),
+        ("+2.00", 200),
+    ],
 )
 def test_amounts(text: str, cents: int) -> None:
     assert answers.cents(text) == cents
@@ -96,5 +106,7 @@ def test_counts_and_dates() -> None:
     assert [answers.whole(text) for text in (None, "", "  ", "000001", "     7")] == [0, 0, 0, 1, 7]
     with pytest.raises(Unreadable):
         answers.whole("-1")
-    assert answers.day("20261120") == answers.day("2026-11-20") == answers.day("2026-11-20T00:00:00") == date(2026, 11, 20)
+    assert (
+        answers.day("20261120") == answers.day("2026-11-20") == answers.day("2026-11-20T00:00:00") == date(2026, 11, 20)
+    )
     assert [answers.day(text) for text in (None, "", "20261320", "20/11/2026")] == [None] * 4

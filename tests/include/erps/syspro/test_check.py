@@ -28,7 +28,10 @@ def test_good_drafts_are_ready_and_nothing_is_posted(connect: Connect, box: Sand
     drafts = [on(date(2026, 11, 20), journal()), on(date(2026, 10, 31), journal("EXP-20261031-1"))]
     verdicts = connect().check(drafts)
     assert [codes(verdict) for verdict in verdicts] == [[], []]
-    assert [verdict.draft.details for verdict in verdicts] == [{"year": 2026, "period": 11}, {"year": 2026, "period": 10}]
+    assert [verdict.draft.details for verdict in verdicts] == [
+        {"year": 2026, "period": 11},
+        {"year": 2026, "period": 10},
+    ]
     assert company.journals == []
     # One bulk look-up of accounts, one question about the ledger, one validation per period.
     assert box.operations("syspro") == [
@@ -101,7 +104,9 @@ def test_closed_future_and_old_periods(connect: Connect, company: Company) -> No
     assert "closed_period: next_open" in verdicts[1].problems[0].fix
 
 
-def test_a_closed_period_holds_all_its_drafts_and_other_objections_only_theirs(connect: Connect, company: Company) -> None:
+def test_a_closed_period_holds_all_its_drafts_and_other_objections_only_theirs(
+    connect: Connect, company: Company
+) -> None:
     company.close_period(2026, 10)
     october = [on(date(2026, 10, day), journal(f"EXP-{day}")) for day in (1, 2)]
     unbalanced = journal("EXP-3", Line(1, "6100-100", 100))
@@ -154,7 +159,9 @@ def test_payables_reach_two_periods_back(connect: Connect, company: Company) -> 
         [], [], [], [("period_closed", "2026/08")], [("period_closed", "2026/12")],
     ]  # fmt: skip
     company.ap_closed.add("P")
-    verdicts = connect(document="ap_invoice", supplier="0000101").check([on(day, bill(f"EXP-{day:%m%d}")) for day in days[:2]])
+    verdicts = connect(document="ap_invoice", supplier="0000101").check(
+        [on(day, bill(f"EXP-{day:%m%d}")) for day in days[:2]]
+    )
     assert [codes(verdict) for verdict in verdicts] == [[], [("period_closed", "2026/10")]]
 
 
@@ -190,11 +197,15 @@ def test_a_failed_question_is_never_a_problem_of_the_draft(connect: Connect, box
 
 
 def test_rights_and_a_server_that_posts_anyway_stop_everything(connect: Connect, box: Sandbox) -> None:
-    posted = "<postgljournal><Item><Transaction><Key><GlJournal>7</GlJournal></Key></Transaction></Item></postgljournal>"
+    posted = (
+        "<postgljournal><Item><Transaction><Key><GlJournal>7</GlJournal></Key></Transaction></Item></postgljournal>"
+    )
     box.faults.add(Fault("syspro", "Transaction/Post:*", Replace(posted), when="after"))
     with pytest.raises(Misconfigured, match="posted EXP-20261120-1 as journal 7"):
         connect().check([journal()])
-    box.faults.add(Fault("syspro", "Transaction/Post:*", Replace("ERROR: e.net exception raised: 100000"), when="after"))
+    box.faults.add(
+        Fault("syspro", "Transaction/Post:*", Replace("ERROR: e.net exception raised: 100000"), when="after")
+    )
     with pytest.raises(Misconfigured, match="not installed or not licensed"):
         connect().check([journal()])
     box.syspro.add_operator(Operator("ROBOT", PASSWORD, may_post=False))

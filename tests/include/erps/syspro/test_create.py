@@ -83,7 +83,12 @@ def test_nothing_is_sent_when_the_evidence_cannot_be_kept(connect: Connect, box:
 
 
 CLASSES: list[tuple[str, str, type[Exception], str]] = [
-    ("session", "ERROR: The supplied UserID is invalid. Either you were not logged in;", NotExecuted, "ended the session"),
+    (
+        "session",
+        "ERROR: The supplied UserID is invalid. Either you were not logged in;",
+        NotExecuted,
+        "ended the session",
+    ),
     ("seats", "ERROR: The maximum number of licensed e.net users has been reached", NotExecuted, "no free seat"),
     ("config", "ERROR: e.net exception raised: 100000", Rejected, "not licensed"),
     ("malformed", "ERROR: XmlIn is not well formed", Rejected, "not well formed"),
@@ -126,7 +131,11 @@ def test_what_an_answer_means(connect: Connect, box: Sandbox, body: str, expecte
 
 
 def test_lower_cased_padded_success(connect: Connect, box: Sandbox) -> None:
-    body = gl(key("0000000412", period="11") + "<DebitAmount>     125.40</DebitAmount>").lower().replace("windows", "Windows")
+    body = (
+        gl(key("0000000412", period="11") + "<DebitAmount>     125.40</DebitAmount>")
+        .lower()
+        .replace("windows", "Windows")
+    )
     box.faults.add(Fault("syspro", "Transaction/Post:GENTJL", Replace(body), when="after"))
     made = connect().create(journal(), ignore)
     assert (made.number, made.total_debit_cents) == ("2026/412", 12540)
@@ -211,13 +220,21 @@ def test_a_session_that_died_is_not_executed_and_renewed(connect: Connect, box: 
 
 
 def test_long_documents_go_by_soap_and_short_ones_by_rest(connect: Connect, box: Sandbox, company: Company) -> None:
-    lines = [Line(n, "6100-100" if n % 2 else "2150-00", 100 if n % 2 else -100, {}, "Travel & more") for n in range(1, 101)]
+    lines = [
+        Line(n, "6100-100" if n % 2 else "2150-00", 100 if n % 2 else -100, {}, "Travel & more") for n in range(1, 101)
+    ]
     long = journal("EXP-LONG", *lines)
     with connect() as client:
         assert client.create(journal(), ignore).number == "2026/412"
         assert client.create(long, ignore).number == "2026/413"
         # The session of one channel is given back before the other's begins.
-        assert box.operations("syspro") == ["Logon", "Transaction/Post:GENTJL", "Logoff", "Logon", "Transaction/Post:GENTJL"]
+        assert box.operations("syspro") == [
+            "Logon",
+            "Transaction/Post:GENTJL",
+            "Logoff",
+            "Logon",
+            "Transaction/Post:GENTJL",
+        ]
         (found,) = client.find(long)
         assert len(found.lines or ()) == 100
     assert box.syspro.sessions.evictions == 0
@@ -255,7 +272,10 @@ def test_an_invoice_is_posted_in_its_period(connect: Connect, company: Company) 
     # The current period moved on after the check: the bill still goes into the period that was settled.
     company.ap_period = company.period = 12
     client.create(bill("EXP-R2"), ignore)
-    assert [(one.invoice, one.cents, one.period) for one in company.invoices] == [("EXP-R1", 12540, 11), ("EXP-R2", 12540, 11)]
+    assert [(one.invoice, one.cents, one.period) for one in company.invoices] == [
+        ("EXP-R1", 12540, 11),
+        ("EXP-R2", 12540, 11),
+    ]
     company.year = company.ap_year = 2027
     company.ap_period = company.period = 3
     with pytest.raises(Rejected, match="out of reach"):
@@ -310,7 +330,7 @@ def test_all_four_counters_and_the_item_decide(
 
 def test_a_net_refund_is_never_sent(connect: Connect, box: Sandbox) -> None:
     sent: list[str] = []
-    with pytest.raises(Rejected, match="net|above zero"):
+    with pytest.raises(Rejected, match="above zero"):
         connect(document="ap_invoice", supplier="0000101").create(bill("EXP-R1", Line(1, "6100-100", -1)), sent.append)
     assert (sent, box.operations("syspro")) == ([], [])
 

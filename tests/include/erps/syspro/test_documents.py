@@ -49,7 +49,9 @@ def test_the_invoice_element_by_element() -> None:
 
 
 def test_analysis_codes_carry_the_entrys_amount() -> None:
-    draft = journal("EXP-1", Line(1, "6100", -500, {"project": "A&B", "grant": "G1", "other": "x"}), Line(2, "2150", 500))
+    draft = journal(
+        "EXP-1", Line(1, "6100", -500, {"project": "A&B", "grant": "G1", "other": "x"}), Line(2, "2150", 500)
+    )
     text = posting(draft, settings(analysis={2: "grant", 1: "project"}), year=2026, period=11).document
     assert (
         "<AnalysisLineEntry><AnalysisCode1>A&amp;B</AnalysisCode1><AnalysisCode2>G1</AnalysisCode2>"
@@ -97,10 +99,13 @@ def test_what_is_storable_stays(text: str) -> None:
 def test_amounts_are_exact(cents: int) -> None:
     text = amount(cents)
     assert Decimal(text) * 100 == cents
-    assert text[-3] == "." and text.count(".") == 1
+    assert text[-3] == "."
+    assert text.count(".") == 1
     assert text.removeprefix("-").replace(".", "").isdigit()
 
 
-@pytest.mark.parametrize(("cents", "text"), [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (12540, "125.40"), (-100, "-1.00")])
+@pytest.mark.parametrize(
+    ("cents", "text"), [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (12540, "125.40"), (-100, "-1.00")]
+)
 def test_amounts_by_hand(cents: int, text: str) -> None:
     assert amount(cents) == text

@@ -16,12 +16,18 @@ TWO = [("6100-100", 12540), ("2150-00", -12540)]
 COLUMNS = ["Company", "GlYear", "GlPeriod", "Journal", "EntryNumber", "EntryType", "GlCode", "EntryValue", "Reference",
            "EntryDate", "EntryPosted"]  # fmt: skip
 ENTRY = dict(
-    zip(COLUMNS, ["EDU1", "2026", "11", "  412", "1", "D", "6100-100", " 125.40", "EXP-20261120-1", "2026-11-20", "Y"], strict=True)
+    zip(
+        COLUMNS,
+        ["EDU1", "2026", "11", "  412", "1", "D", "6100-100", " 125.40", "EXP-20261120-1", "2026-11-20", "Y"],
+        strict=True,
+    )
 )
 
 
 def answer(*rows: dict[str, str], returned: str | None = None) -> str:
-    text = "".join("<row>" + "".join(f"<{k.lower()}>{v}</{k.lower()}>" for k, v in row.items()) + "</row>" for row in rows)
+    text = "".join(
+        "<row>" + "".join(f"<{k.lower()}>{v}</{k.lower()}>" for k, v in row.items()) + "</row>" for row in rows
+    )
     count = f"<rowsreturned>{len(rows) if returned is None else returned}</rowsreturned>"
     return f"<genjournaldetail>{text}{count}</genjournaldetail>"
 
@@ -113,7 +119,9 @@ def test_whatever_is_no_answer_is_a_failed_look_up(connect: Connect, box: Sandbo
     assert box.faults.pending == []
 
 
-@pytest.mark.parametrize("action", [Drop(), Truncate(100), Truncate(100, clean=True), Status(502), Status(404, "<html/>")])
+@pytest.mark.parametrize(
+    "action", [Drop(), Truncate(100), Truncate(100, clean=True), Status(502), Status(404, "<html/>")]
+)
 @pytest.mark.parametrize("transport", ["rest", "soap"])
 def test_lost_answers_are_failed_look_ups(connect: Connect, box: Sandbox, action: object, transport: str) -> None:
     box.faults.add(Fault("syspro", "Query/Query:COMFND", action, when="after"))  # type: ignore[arg-type]
@@ -127,7 +135,9 @@ def test_a_query_is_repeated_after_a_lost_answer(connect: Connect, box: Sandbox,
     assert [one.number for one in connect().find(journal())] == ["2026/412"]
 
 
-@pytest.mark.parametrize("text", ["ERROR: No records found", "ERROR: Entry not found", "ERROR: Reference 'X' not found"])
+@pytest.mark.parametrize(
+    "text", ["ERROR: No records found", "ERROR: Entry not found", "ERROR: Reference 'X' not found"]
+)
 def test_a_documented_not_found_text_is_empty(connect: Connect, box: Sandbox, company: Company, text: str) -> None:
     known = {"text_patterns": {"not_found": r"no records found|not found"}} if "records" in text else {}
     box.faults.add(Fault("syspro", "Query/Query:COMFND", Replace(text), when="after"))

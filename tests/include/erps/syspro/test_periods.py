@@ -30,7 +30,10 @@ def test_months() -> None:
 
 def test_a_ledger_year_of_its_own(tmp_path: Path) -> None:
     calendar = read_calendar(
-        write(tmp_path, "2026-11-29,2026-12-26,2027,2,yes\n2026-11-01,2026-11-28,2027,1,No\n\n2026-10-04,2026-10-31,2026,13,y\n")
+        write(
+            tmp_path,
+            "2026-11-29,2026-12-26,2027,2,yes\n2026-11-01,2026-11-28,2027,1,No\n\n2026-10-04,2026-10-31,2026,13,y\n",
+        )
     )
     november = calendar.period_of(date(2026, 11, 28))
     assert november is not None

@@ -144,9 +144,12 @@ def test_a_failed_log_off_is_a_warning_only(
 
 
 def test_leaving_by_an_error_logs_off_too(connect: Connect, box: Sandbox, company: Company) -> None:
-    with pytest.raises(ZeroDivisionError), connect() as client:
-        client.find(journal())
-        _ = 1 / 0
+    def fail(text: str) -> None:
+        raise RuntimeError("worker stopped")
+
+    with pytest.raises(RuntimeError), connect() as client:
+        client.create(journal(), fail)
+    assert box.operations("syspro") == ["Logon", "Logoff"]
     assert box.syspro.sessions.open == {}
 
 
@@ -158,7 +161,9 @@ def test_no_log_line_holds_password_session_or_document(
     with caplog.at_level(logging.DEBUG), connect(password="hunter2-secret", transport=transport) as client:
         client.create(journal(), lambda text: None)
         session = next(iter(box.syspro.sessions.open))
-    logged = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith(("asyncio", "aiohttp")))
+    logged = "\n".join(
+        record.getMessage() for record in caplog.records if not record.name.startswith(("asyncio", "aiohttp"))
+    )
     assert "HTTP Request" in logged
     for secret in ("hunter2", session, "UserId", "LedgerCode"):
         assert secret not in logged
