@@ -31,7 +31,8 @@ def gl(inner: str, journals: str = "1", invalid: str = "") -> str:
 
 
 def error(number: str, text: str) -> str:
-    return f"<ledgercode><Value>6</Value><ErrorNumber>{number}</ErrorNumber><ErrorDescription>{text}</ErrorDescription></ledgercode>"
+    said = f"<ErrorNumber>{number}</ErrorNumber><ErrorDescription>{text}</ErrorDescription>"
+    return f"<ledgercode><Value>6</Value>{said}</ledgercode>"
 
 
 WARNING = "<ledgercode><WarningMessages><WarningDescription>a control account</WarningDescription></WarningMessages></ledgercode>"
@@ -240,7 +241,7 @@ def test_long_documents_go_by_soap_and_short_ones_by_rest(connect: Connect, box:
     assert box.syspro.sessions.evictions == 0
     assert box.syspro.overlaps == 0
     sent: list[str] = []
-    with pytest.raises(Rejected, match="too long|as a URL"):
+    with pytest.raises(Rejected, match="as a URL"):
         connect(transport="rest").create(long, sent.append)
     assert sent == []
     assert len(company.journals) == 2
