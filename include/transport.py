@@ -10,6 +10,7 @@ Neither carries a URL or a body: both may hold credentials.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import time
@@ -28,6 +29,21 @@ from include.errors import Retryable
 
 REPEATABLE_STATUS = frozenset({429, 502, 503, 504})
 _SHORTEST_TIMEOUT_S = 0.001
+
+
+class _WithoutQuery(logging.Filter):
+    """Cuts the query off the URLs that httpx logs at INFO: SYSPRO takes passwords and documents there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                argument.copy_with(query=None) if isinstance(argument, httpx.URL) else argument
+                for argument in record.args
+            )
+        return True
+
+
+logging.getLogger("httpx").addFilter(_WithoutQuery())
 
 
 class NotSent(Retryable):

@@ -1,0 +1,287 @@
+"""SYSPRO as an ERP: one session with one company."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.syspro import answers
+from include.erps.syspro.answers import Unreadable
+from include.erps.syspro.channel import Channel
+from include.erps.syspro.checks import AP_LETTERS, Checks
+from include.erps.syspro.documents import Posting, posting
+from include.erps.syspro.lookups import Lookups, Row
+from include.erps.syspro.outcomes import Outcomes, bill_total, invoice_number
+from include.erps.syspro.periods import Period, read_calendar
+from include.erps.syspro.refusals import Finding
+from include.erps.syspro.rest import RestChannel
+from include.erps.syspro.session import Credentials, Session, TooLong
+from include.erps.syspro.settings import SysproSettings
+from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
+from include.transport import HttpClient, NoAnswer, NotSent
+
+_TOO_LONG = "The document is too long for a URL and erp.transport is rest: set erp.transport: auto in the tenant file"
+
+
+class SysproErp:
+    """Implements :class:`include.erps.port.Erp`. Logs on with the first call, logs off when left.
+
+    :param base_url: scheme, host and port of e.net; https unless the host is this machine or ``allow_http`` is set.
+    :param operator: the integration's own operator; whoever else logs on with it ends this session.
+    :param company_id: SYSPRO's company; ``settings.gl_company`` names it in the ledger's tables where that differs.
+    :param verify: check certificates (true), or the path of a CA bundle.
+    :param request_timeout_s: total time of one request; ``None``: the settings'.
+    :raises Misconfigured: the address or the fiscal calendar is wrong.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        operator: str,
+        operator_password: str,
+        company_id: str,
+        company_password: str = "",
+        *,
+        settings: SysproSettings,
+        verify: bool | str = True,
+        request_timeout_s: float | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._calendar = read_calendar(settings.fiscal_calendar)
+        self._timeout_s = request_timeout_s or settings.request_timeout_s
+        self._verify = verify
+        self._base_url = base_url
+        self._soap_url = settings.soap_base_url or base_url
+        for url in (self._base_url, self._soap_url):
+            _check_scheme(url, settings)
+        openers: dict[str, tuple[Callable[[], Channel], ...]] = {
+            "auto": (self._rest, self._soap),
+            "rest": (self._rest,),
+            "soap": (self._soap,),
+        }
+        self._session = Session(
+            openers[settings.transport],
+            Credentials(operator, operator_password, company_id, company_password),
+            settings.refusals,
+            idle_renew_s=settings.session_idle_renew_s,
+            seats_delay_s=settings.seats_delay_s,
+            monotonic=monotonic,
+        )
+        self._lookups = Lookups(self._session, settings, settings.gl_company or company_id)
+        self._outcomes = Outcomes(settings, self._session.masked)
+        self._checks = Checks(settings, self._lookups, self._calendar, self._validated)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def check(self, drafts: Sequence[Draft]) -> list[Verdict]:
+        """Accounts, analysis codes, supplier, currency and period of all drafts; ``details`` get ``year`` and ``period``.
+
+        The drafts' own rules (:meth:`SysproSettings.problems`) are the caller's part.
+
+        :raises Retryable: SYSPRO could not be asked. :raises Misconfigured: the log-on or the operator's rights.
+        """
+        return self._checks.verdicts(drafts) if drafts else []
+
+    def next_open_date(self, draft: Draft) -> date | None:
+        """The first day of the next period after the draft's that takes postings; ``None`` when there is none.
+
+        For ``closed_period: next_open``: called with a draft that :meth:`check` held for ``period_closed`` alone; the caller
+        moves the draft there and checks it again.
+
+        :raises Retryable: SYSPRO could not be asked.
+        """
+        account = next((line.account for line in draft.sent_lines), None)
+        return self._checks.next_open_date(draft, account) if account else None
+
+    def find(self, draft: Draft) -> list[ErpDocument]:
+        """Every journal with an entry under the draft's reference, or the supplier's invoice of that number.
+
+        :raises LookupFailed: no reliable answer.
+        """
+        if draft.kind == "bill":
+            return self._find_invoices(draft)
+        journals: dict[tuple[int, int], list[Row]] = defaultdict(list)
+        names = self._settings.tables
+        try:
+            for row in self._lookups.entries(draft.reference, len(draft.sent_lines)):
+                year, number = answers.whole(row[names.journal_year]), answers.whole(row[names.journal_number])
+                if not year or not number:
+                    raise Unreadable("an entry without year or journal number")
+                journals[year, number].append(row)
+            return [self._journal(draft, key, rows) for key, rows in sorted(journals.items())]
+        except Unreadable as error:
+            raise LookupFailed(f"SYSPRO's entries of {draft.reference} cannot be read: {error}") from None
+
+    def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
+        """Post the draft, once; see :meth:`include.erps.port.Erp.create`."""
+        problems = self._settings.problems(draft)
+        if problems:
+            raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
+        try:
+            period = self._period(draft)
+            call = self._posting(draft, period)
+            self._session.prepare(
+                "post",
+                {"business_object": call.business_object, "parameters": call.parameters, "document": call.document},
+            )
+        except TooLong:
+            raise Rejected(f"{draft.reference} is not sent: {_TOO_LONG}") from None
+        except Retryable as error:
+            raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
+        before_send(call.text)
+        try:
+            reply = self._session.send_once(call.business_object, call.document, call.parameters)
+        except NotSent as error:
+            raise NotExecuted(f"{draft.reference} did not reach SYSPRO: {error}") from None
+        except NoAnswer as error:
+            raise UnknownOutcome(f"{draft.reference} was sent to SYSPRO: {error}") from None
+        try:
+            return self._outcomes.created(draft, reply, (period.year, period.number))
+        except NotExecuted:
+            if self._settings.refusals.text_class(reply.body.text[:1000]) == "session":
+                self._session.renew()
+            raise
+
+    def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
+        """The document as it is: a SYSPRO posting has its number at once and needs no release."""
+        return document
+
+    def _period(self, draft: Draft) -> Period:
+        """The period that the check settled; the calendar's when the draft has none."""
+        by_date = self._calendar.period_of(draft.posting_date)
+        year, number = draft.details.get("year"), draft.details.get("period")
+        if by_date is not None and (by_date.year, by_date.number) == (year, number):
+            return by_date
+        if isinstance(year, int) and isinstance(number, int):
+            return Period(year, number, draft.posting_date, draft.posting_date)
+        if by_date is None:
+            raise Rejected(f"{draft.reference} is not sent: no fiscal period is known for {draft.posting_date}")
+        return by_date
+
+    def _posting(self, draft: Draft, period: Period, *, validate_only: bool = False) -> Posting:
+        return posting(
+            draft,
+            self._settings,
+            year=period.year,
+            period=period.number,
+            ap_period=self._ap_period(draft, period) if draft.kind == "bill" else "C",
+            validate_only=validate_only,
+        )
+
+    def _ap_period(self, draft: Draft, period: Period) -> str:
+        """The bill's period relative to the current one, asked right before it is sent: the current one moves on."""
+        if self._settings.ap_period != "auto":
+            return self._settings.ap_period
+        current = self._lookups.current(draft.sent_lines[0].account)
+        back = self._calendar.steps_back((current.year, current.period), period)
+        if back is None or not 0 <= back < len(AP_LETTERS):
+            raise Rejected(
+                f"{draft.reference} is not sent: its period {period} is out of reach of SYSPRO's current payables period "
+                f"{current.year}/{current.period:02d}. Check it again with posting.closed_period: next_open, or book it by hand"
+            )
+        return AP_LETTERS[back]
+
+    def _validated(self, draft: Draft) -> list[Finding]:
+        call = self._posting(draft, self._period(draft), validate_only=True)
+        try:
+            reply = self._session.ask(call.business_object, call.document, call.parameters)
+        except TooLong:
+            raise Misconfigured(_TOO_LONG) from None
+        return self._outcomes.validated(draft, reply)
+
+    def _journal(self, draft: Draft, key: tuple[int, int], rows: Sequence[Row]) -> ErpDocument:
+        names = self._settings.tables
+        lines = tuple(
+            (row[names.journal_account], _signed(row, names.journal_side, names.journal_value)) for row in rows
+        )
+        days = {answers.day(row[names.journal_date]) for row in rows}
+        # An entry on another day than ours must be seen, so it wins.
+        strange = next((day for day in sorted(day for day in days if day) if day != draft.posting_date), None)
+        posted = {row[names.journal_posted].upper() for row in rows}
+        return ErpDocument(
+            number=f"{key[0]}/{key[1]}",
+            total_debit_cents=sum(cents for _, cents in lines if cents > 0),
+            posting_date=None if None in days else strange or draft.posting_date,
+            lines=lines,
+            status="P" if posted == {"Y"} else "U" if posted == {"N"} else None,
+        )
+
+    def _find_invoices(self, draft: Draft) -> list[ErpDocument]:
+        if not self._settings.supplier:
+            raise LookupFailed("No supplier is set: erp.supplier in the tenant file")
+        names = self._settings.tables
+        found: list[ErpDocument] = []
+        for row in self._lookups.invoices(self._settings.supplier, draft.reference):
+            try:
+                value = answers.cents(row[names.invoice_value])
+            except Unreadable as error:
+                raise LookupFailed(f"SYSPRO's invoice {draft.reference} cannot be read: {error}") from None
+            found.append(
+                ErpDocument(
+                    number=invoice_number(self._settings, draft),
+                    total_debit_cents=bill_total(draft, value),
+                    posting_date=answers.day(row[names.invoice_date]),
+                )
+            )
+        return found
+
+    def _rest(self) -> Channel:
+        known = self._settings
+        return RestChannel(self._http(self._base_url), known.base_path, known.max_url_bytes, known.query_attempts)
+
+    def _soap(self) -> Channel:
+        # zeep takes a third of a second to import, and most tenants never need it.
+        from include.erps.syspro.soap import SoapChannel
+
+        return SoapChannel(self._http(self._soap_url), self._settings.soap_base_path, self._settings.query_attempts)
+
+    def _http(self, url: str) -> HttpClient:
+        try:
+            return HttpClient(url, verify=self._verify, request_timeout_s=self._timeout_s)
+        except (ValueError, OSError) as error:
+            raise Misconfigured(f"The SYSPRO connection: {error}") from None
+
+
+def _signed(row: Row, side: str, value: str) -> int:
+    """Stored amounts have no sign; the entry's type tells debit (D) from credit (C)."""
+    cents = answers.cents(row[value])
+    match row[side].upper():
+        case "D":
+            return cents
+        case "C":
+            return -cents
+        case other:
+            raise Unreadable(f"an entry of type {other!r}")
+
+
+def _check_scheme(url: str, settings: SysproSettings) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme == "http" and parts.hostname and (settings.allow_http or _is_this_machine(parts.hostname)):
+        return
+    raise Misconfigured(
+        "SYSPRO's address must be https: password and documents travel in the URL. Set the connection's schema and host, or "
+        "erp.allow_http: true in the tenant file for a server that has no TLS"
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
