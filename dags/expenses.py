@@ -16,13 +16,13 @@ for folder in (ROOT, ROOT / "plugins"):
         sys.path.insert(0, str(folder))
 
 from airflow.sdk import DAG, AssetAlias, CronDataIntervalTimetable, Param, get_parsing_context  # noqa: E402
-
 from expensify_erp.operators.acknowledge import AcknowledgeOperator  # noqa: E402
 from expensify_erp.operators.extract import ExtractOperator  # noqa: E402
 from expensify_erp.operators.load import LoadOperator  # noqa: E402
 from expensify_erp.operators.transform import TransformOperator  # noqa: E402
 from expensify_erp.operators.validate import ValidateOperator  # noqa: E402
 from expensify_erp.retries import RetryByError  # noqa: E402
+
 from include.settings.catalogue import TenantFileError, load, load_all  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
 
@@ -47,11 +47,13 @@ PARAMS = {
         description="Only these journals of the ledger, one key per line.",
     ),
     "from": Param(
-        None, type=["null", "string"], format="date", title="From", description="First approval day, tenant's local time."
+        None,
+        type=["null", "string"],
+        format="date",
+        title="From",
+        description="First approval day, tenant's local time.",
     ),
-    "to": Param(
-        None, type=["null", "string"], format="date", title="To", description="Last approval day, included."
-    ),
+    "to": Param(None, type=["null", "string"], format="date", title="To", description="Last approval day, included."),
 }
 
 

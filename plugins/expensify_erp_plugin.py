@@ -11,7 +11,6 @@ for folder in (ROOT, ROOT / "plugins"):
         sys.path.insert(0, str(folder))
 
 from airflow.plugins_manager import AirflowPlugin  # noqa: E402
-
 from expensify_erp import pool_listener  # noqa: E402
 
 

@@ -172,6 +172,8 @@ class ErpSettings(BaseModel):
     takes_foreign_currency: ClassVar[bool] = False
     takes_negative_bill: ClassVar[bool] = False
     max_lines: ClassVar[int | None] = None
+    file_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that are paths, relative to the tenant file."""
 
     type: str
     connection: str

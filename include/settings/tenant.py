@@ -198,7 +198,10 @@ def _erp_section(value: object, info: ValidationInfo) -> object:
     erp_type = value.get("type")
     if erp_type not in ERPS:
         raise ValueError(f"unknown ERP type {erp_type!r}: expected one of {', '.join(sorted(ERPS))}")
-    return settings_class(erp_type).model_validate(value, context=info.context)
+    settings = settings_class(erp_type)
+    folder = (info.context or {}).get("folder", Path())
+    files = {name: str(Path(folder, value[name])) for name in settings.file_settings if value.get(name)}
+    return settings.model_validate({**value, **files}, context=info.context)
 
 
 class Tenant(_Section):

@@ -18,7 +18,7 @@ from include.erps.syspro.channel import Channel
 from include.erps.syspro.checks import AP_LETTERS, Checks
 from include.erps.syspro.documents import Posting, posting
 from include.erps.syspro.lookups import Lookups, Row
-from include.erps.syspro.outcomes import Outcomes, bill_total, invoice_number
+from include.erps.syspro.outcomes import Outcomes, invoice_number
 from include.erps.syspro.periods import Period, read_calendar
 from include.erps.syspro.refusals import Finding
 from include.erps.syspro.rest import RestChannel
@@ -214,7 +214,7 @@ class SysproErp:
         posted = {row[names.journal_posted].upper() for row in rows}
         return ErpDocument(
             number=f"{key[0]}/{key[1]}",
-            total_debit_cents=sum(cents for _, cents in lines if cents > 0),
+            total_cents=sum(cents for _, cents in lines if cents > 0),
             posting_date=None if None in days else strange or draft.posting_date,
             lines=lines,
             status="P" if posted == {"Y"} else "U" if posted == {"N"} else None,
@@ -233,7 +233,7 @@ class SysproErp:
             found.append(
                 ErpDocument(
                     number=invoice_number(self._settings, draft),
-                    total_debit_cents=bill_total(draft, value),
+                    total_cents=value,
                     posting_date=answers.day(row[names.invoice_date]),
                 )
             )

@@ -15,7 +15,6 @@ from include.erps.port import Draft, ErpDocument
 from include.erps.syspro import answers, refusals
 from include.erps.syspro.answers import Unreadable
 from include.erps.syspro.channel import Reply
-from include.erps.syspro.documents import payable_cents
 from include.erps.syspro.refusals import Finding
 from include.erps.syspro.session import refusal_of
 from include.erps.syspro.settings import SysproSettings
@@ -146,7 +145,7 @@ class Outcomes:
             status = f"{status or ''} booked in period {year}/{period:02d} instead of {asked[0]}/{asked[1]:02d}".strip()
         return ErpDocument(
             number=f"{year}/{number}",
-            total_debit_cents=answers.cents(debit) if debit else None,
+            total_cents=answers.cents(debit) if debit else None,
             posting_date=answers.day(answers.value_at(root, paths.journal_date)),
             status=status,
             raw_answer=raw,
@@ -170,15 +169,6 @@ class Outcomes:
 def invoice_number(settings: SysproSettings, draft: Draft) -> str:
     """A bill's document number: an invoice is known by its supplier and its own number."""
     return f"{settings.supplier}/{draft.reference}"
-
-
-def bill_total(draft: Draft, invoice_cents: int) -> int:
-    """An invoice's value as the debit total of a draft.
-
-    The invoice shows only its net value; the draft's refund lines are credits that it does not tell apart. With them added,
-    the totals are equal exactly when the invoice's value is the draft's.
-    """
-    return draft.total_debit_cents + invoice_cents - payable_cents(draft)
 
 
 def _count(root: etree._Element, path: str) -> int:

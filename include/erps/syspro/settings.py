@@ -104,6 +104,7 @@ class SysproSettings(ErpSettings):
 
     needs_pool: ClassVar[bool] = True
     default_per: ClassVar[Literal["day", "report"]] = "day"
+    file_settings: ClassVar[tuple[str, ...]] = ("fiscal_calendar",)
 
     type: Literal["syspro"]
     document: Literal["gl_journal", "ap_invoice"] = "gl_journal"

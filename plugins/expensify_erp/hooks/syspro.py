@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from expensify_erp.hooks.erp import ErpHook
 from include.erps.syspro.client import SysproErp
 from include.erps.syspro.settings import SysproSettings
-
-from expensify_erp.hooks.erp import ErpHook
 from include.errors import Misconfigured
 
 

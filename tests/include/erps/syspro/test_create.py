@@ -42,7 +42,7 @@ def test_a_journal_is_posted_once_to_the_cent(connect: Connect, box: Sandbox, co
     sent: list[str] = []
     with connect() as client:
         made = client.create(journal(), sent.append)
-    assert (made.number, made.total_debit_cents, made.posting_date, made.status) == ("2026/412", 12540, DAY, "P")
+    assert (made.number, made.total_cents, made.posting_date, made.status) == ("2026/412", 12540, DAY, "P")
     assert client.complete(journal(), made) is made
     (posted,) = company.journals
     assert [(line.ledger_code, line.cents, line.date, line.reference, line.comment) for line in posted.lines] == [
@@ -139,7 +139,7 @@ def test_lower_cased_padded_success(connect: Connect, box: Sandbox) -> None:
     )
     box.faults.add(Fault("syspro", "Transaction/Post:GENTJL", Replace(body), when="after"))
     made = connect().create(journal(), ignore)
-    assert (made.number, made.total_debit_cents) == ("2026/412", 12540)
+    assert (made.number, made.total_cents) == ("2026/412", 12540)
 
 
 def test_another_period_than_asked_for_shows(connect: Connect, box: Sandbox) -> None:
