@@ -38,6 +38,7 @@ from scripts.process_group import ProcessGroup, Program
 PROJECT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 USERNAME = "admin"
+# In the order in which they end: the scheduler waits for running tasks, and these report to the API server.
 COMPONENTS = ("scheduler", "dag-processor", "api-server")
 # Migrating an empty database costs about eight seconds, copying the result none.
 TEMPLATES = PROJECT / ".run" / "templates"

@@ -9,6 +9,7 @@ Why a session and not only a process group: every Airflow task runs in a process
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -20,14 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import IO, Self
+from typing import Self
 
 KEEPER_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
 class Program:
-    """One program of the unit. Its output is appended to ``log``."""
+    """One program of the unit. Its output is appended to ``log``. The unit ends its programs in the order listed."""
 
     name: str
     argv: Sequence[str]
@@ -165,10 +166,34 @@ def kill_session(session: int, within_s: float = 10.0) -> None:
         time.sleep(0.05)
 
 
+def _adopt_orphans() -> None:
+    """Linux: processes whose parent dies become the keeper's children, so that it can collect them.
+
+    Without it they would stay behind as zombies wherever process 1 collects nobody (most containers).
+    """
+    if sys.platform == "linux":
+        set_child_subreaper = 36
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None, use_errno=True).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _collect(running: dict[int, str]) -> list[str]:
+    """Collect whatever child has ended; returns what is to be said about ended programs and forgets them."""
+    said = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return said
+        if pid == 0:
+            return said
+        if name := running.pop(pid, None):
+            said.append(f"{name} ended with code {os.waitstatus_to_exitcode(status)}")
+
+
 def _keep(plan_json: str) -> int:
     """The keeper's life: start all, watch, end all."""
     plan = json.loads(plan_json)
-    grace_s = float(plan["grace_s"])
     asked_to_stop = False
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
@@ -177,44 +202,46 @@ def _keep(plan_json: str) -> int:
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
-    running: dict[str, subprocess.Popen[bytes]] = {}
-    logs: list[IO[bytes]] = []
+    _adopt_orphans()
+    running: dict[int, str] = {}
     for program in plan["programs"]:
-        log = open(program["log"], "ab")  # noqa: SIM115 - stays open as long as the program
-        logs.append(log)
-        running[program["name"]] = subprocess.Popen(
-            program["argv"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-        )
+        with open(program["log"], "ab") as log:
+            process = subprocess.Popen(
+                program["argv"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        running[process.pid] = program["name"]
+        process.returncode = 0  # collected by _collect, not by Popen
     code = 0
     while not asked_to_stop:
         if select.select([0], [], [], KEEPER_POLL_S)[0] and not os.read(0, 1024):
             break  # the starter is gone
-        ended = {name: process.returncode for name, process in running.items() if process.poll() is not None}
-        if ended:
-            text = ", ".join(f"{name} ended with code {returned}" for name, returned in ended.items())
+        if ended := _collect(running):
             with contextlib.suppress(BrokenPipeError):
-                print(text, flush=True)
+                print(", ".join(ended), flush=True)
             code = 1
             break
-    for process in running.values():
-        if process.poll() is None:
-            process.terminate()
+    _end_all(running, float(plan["grace_s"]))
+    return code
+
+
+def _end_all(running: dict[int, str], grace_s: float) -> None:
+    """One program after the other, in the order in which they were listed; then whatever else is in the session."""
     deadline = time.monotonic() + grace_s
-    for process in running.values():
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
+    for pid in list(running):
+        if pid in running:
+            os.kill(pid, signal.SIGTERM)
+        while pid in running and time.monotonic() < deadline:
+            _collect(running)
+            time.sleep(0.05)
     own = os.getpid()
-    for _ in range(100):
-        others = [pid for pid in session_members(own) if pid != own]
-        if not others:
-            break
+    hopeless = time.monotonic() + 10
+    while (others := [pid for pid in session_members(own) if pid != own]) and time.monotonic() < hopeless:
         for pid in others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for process in running.values():
-            process.poll()
         time.sleep(0.05)
-    return code
+        _collect(running)
+    _collect(running)
 
 
 if __name__ == "__main__":
