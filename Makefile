@@ -48,7 +48,7 @@ format: venv  ## let ruff repair what it can
 	$(BIN)/ruff format .
 
 # No addresses in the locks: they hold on any mirror. Universal: one lock for Python 3.11 to 3.13.
-UV_LOCK := UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+UV_LOCK := UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
 lock: venv  ## pin requirements.txt and requirements-dev.txt again (UPGRADE=1: to the newest versions)

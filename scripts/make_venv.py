@@ -58,6 +58,7 @@ def make(wanted: str) -> int:
         shutil.rmtree(VENV)
     python = str(VENV / "bin" / "python")
     env = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
+    env.setdefault("UV_SYSTEM_CERTS", "1")  # a company's own certificate authority is in the system's store, not in uv's
     env.pop("PYTHONPATH", None)
     env.pop("PYTHONHOME", None)
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "--quiet", "install", "--require-hashes"]
