@@ -90,10 +90,9 @@ def is_complete(wanted: str) -> bool:
         return False
     # The Python it was made with may be gone or broken since.
     works = subprocess.run(
-        [str(VENV / "bin" / "python"), "-c", "import airflow"],
+        [str(VENV / "bin" / "python"), "-c", "import ssl, yaml"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "AIRFLOW_HOME": str(CACHE / "none")},
         check=False,
     )
     return works.returncode == 0
