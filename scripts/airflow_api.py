@@ -99,6 +99,10 @@ class AirflowApi:
         """Every DAG that Airflow knows and whose file still defines it."""
         return [dag["dag_id"] for dag in self._pages("dags", "dags", {"exclude_stale": True})]
 
+    def dag(self, dag_id: str) -> Json:
+        dag: Json = self.request("GET", f"dags/{quote(dag_id, safe='')}")
+        return dag
+
     def import_errors(self) -> list[Json]:
         return self._pages("importErrors", "import_errors")
 
@@ -107,7 +111,7 @@ class AirflowApi:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                dag: Json = self.request("GET", f"dags/{quote(dag_id, safe='')}")
+                dag = self.dag(dag_id)
                 if not dag["is_stale"]:
                     return dag
             except AirflowApiError as error:
@@ -149,9 +153,7 @@ class AirflowApi:
         run: Json = self.request("GET", _run(dag_id, run_id))
         return run
 
-    def wait_for_run(
-        self, dag_id: str, run_id: str, states: Collection[str] = ENDED, timeout_s: float = 120.0
-    ) -> Json:
+    def wait_for_run(self, dag_id: str, run_id: str, states: Collection[str] = ENDED, timeout_s: float = 120.0) -> Json:
         """Wait until the run is in one of ``states``; a time-out names every task that is not done."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -210,9 +212,7 @@ class AirflowApi:
         """The run's "Clear" button; with ``only_failed`` its "Clear failed"."""
         self.request("POST", f"{_run(dag_id, run_id)}/clear", body={"dry_run": False, "only_failed": only_failed})
 
-    def xcom(
-        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
-    ) -> Any:
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}/xcomEntries/{quote(key)}"
         value = self.request("GET", path, params={"map_index": map_index, "deserialize": False})["value"]
         # The endpoint answers with the stored text: JSON in a string.

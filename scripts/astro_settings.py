@@ -71,14 +71,13 @@ class AirflowObjects(_Entry):
         for variable in self.variables:
             api.put_variable(variable.variable_name, variable.variable_value)
 
-    def moved(self, *, ports: Mapping[int, int], hosts: Mapping[str, str] | None = None) -> "AirflowObjects":
-        """The same objects with another address: connections on a port of ``ports`` move to the new one."""
+    def moved(self, *, ports: Mapping[int, int]) -> "AirflowObjects":
+        """The same objects elsewhere: connections on a port named in ``ports`` move to the port it maps to."""
 
         def move(connection: Connection) -> Connection:
-            if connection.conn_port not in ports:
+            if connection.conn_port is None or connection.conn_port not in ports:
                 return connection
-            host = (hosts or {}).get(connection.conn_host or "", connection.conn_host)
-            return connection.model_copy(update={"conn_port": ports[connection.conn_port], "conn_host": host})
+            return connection.model_copy(update={"conn_port": ports[connection.conn_port]})
 
         return self.model_copy(update={"connections": [move(connection) for connection in self.connections]})
 

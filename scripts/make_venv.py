@@ -58,22 +58,43 @@ def make(wanted: str) -> int:
         shutil.rmtree(VENV)
     python = str(VENV / "bin" / "python")
     env = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
-    env.setdefault("UV_SYSTEM_CERTS", "1")  # a company's own certificate authority is in the system's store, not in uv's
+    env.setdefault(
+        "UV_SYSTEM_CERTS", "1"
+    )  # a company's own certificate authority is in the system's store, not in uv's
     env.pop("PYTHONPATH", None)
     env.pop("PYTHONHOME", None)
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "--quiet", "install", "--require-hashes"]
+    pip = [
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "--quiet",
+        "install",
+        "--require-hashes",
+    ]
     if run([sys.executable, "-m", "venv", str(VENV)], env):
         return fail("`python -m venv` failed; its words are above.", "The folder .venv is not usable; run make again.")
     uv_pin = VENV / "uv.txt"
     uv_pin.write_text(pinned("uv"))
-    uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(LOCK)]
+    uv = [
+        str(VENV / "bin" / "uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "--require-hashes",
+        "-r",
+        str(LOCK),
+    ]
     # uv is ten times faster, but it does not read pip's configuration (a company's mirror, a proxy's certificate).
     if run([*pip, "--no-deps", "-r", str(uv_pin)], env) or run(uv, env):
         say("uv could not install the requirements; trying pip, which reads your pip configuration")
         if run([*pip, "-r", str(LOCK)], env):
             return fail(
                 "the requirements could not be installed; pip's words are above.",
-                "Is a Python package index reachable from here? (pip's own settings, PIP_INDEX_URL, are used.) Then run make again.",
+                "Is a package index reachable from here (pip's own settings are used)? Then run make again.",
             )
     STAMP.write_text(wanted)
     say(f".venv is complete after {time.monotonic() - started:.0f} s")

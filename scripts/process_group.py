@@ -113,7 +113,9 @@ class ProcessGroup:
         left = self.members()
         self._keeper = None
         if left:
-            raise RuntimeError(f"processes {left} could not be ended; end them by hand: kill -9 {' '.join(map(str, left))}")
+            raise RuntimeError(
+                f"processes {left} could not be ended; end them by hand: kill -9 {' '.join(map(str, left))}"
+            )
 
     def __enter__(self) -> Self:
         self.start()
@@ -179,7 +181,7 @@ def _adopt_orphans() -> None:
 
 def _collect(running: dict[int, str]) -> list[str]:
     """Collect whatever child has ended; returns what is to be said about ended programs and forgets them."""
-    said = []
+    said: list[str] = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -206,9 +208,7 @@ def _keep(plan_json: str) -> int:
     running: dict[int, str] = {}
     for program in plan["programs"]:
         with open(program["log"], "ab") as log:
-            process = subprocess.Popen(
-                program["argv"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen(program["argv"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         running[process.pid] = program["name"]
         process.returncode = 0  # collected by _collect, not by Popen
     code = 0
