@@ -276,7 +276,9 @@ class AirflowApi:
         self._create_or_patch("connections", "connection_id", connection)
 
     def put_pool(self, name: str, slots: int, description: str = "") -> None:
-        self._create_or_patch("pools", "name", {"name": name, "slots": slots, "description": description})
+        self._create_or_patch(
+            "pools", "name", {"name": name, "slots": slots, "description": description, "include_deferred": False}
+        )
 
     def put_variable(self, key: str, value: str) -> None:
         self._create_or_patch("variables", "key", {"key": key, "value": value})

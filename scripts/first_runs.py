@@ -60,7 +60,7 @@ class Progress:
             # An interval without an end is a manual run's.
             end = run["data_interval_end"] or run["run_after"]
             label = f"{dag_id.removeprefix('expenses__')}  {run['run_type']} {end[:10]}"
-            line = f"{label}: {self._where(api, dag_id, run)}{run['state']}"
+            line = f"{label}: {self._where(api, dag_id, run)}run {run['state']}"
             if self.last.get(key) != line:
                 self.last[key] = line
                 say(line)
@@ -75,7 +75,7 @@ class Progress:
             if set(states) != {"waiting"}:
                 total = sum(states.values())
                 parts.append(task + " " + " ".join(s if total == 1 else f"{n} {s}" for s, n in states.items()))
-        return "".join(f"{part}, " for part in parts)
+        return "".join(f"{part}; " for part in parts)
 
 
 def say(text: str) -> None:

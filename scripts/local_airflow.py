@@ -60,6 +60,7 @@ class LocalAirflow:
     :param options: further configuration, ``{("core", "parallelism"): "16"}``.
     :param parallelism: tasks at a time; each is a process of about 150 MB.
     :param password: the user's; None makes one and keeps it in ``home``.
+    :param stop_grace_s: how long ``stop`` lets running tasks finish before it ends them.
     :param refresh_s: how soon a changed or new DAG file is seen.
     """
 
@@ -76,7 +77,8 @@ class LocalAirflow:
         parallelism: int = 4,
         password: str | None = None,
         refresh_s: int = 2,
-        start_timeout_s: float = 120.0,
+        start_timeout_s: float = 180.0,
+        stop_grace_s: float = 10.0,
     ) -> None:
         self.home = home.resolve()
         self.dags_folder = dags_folder.resolve()
@@ -92,6 +94,7 @@ class LocalAirflow:
         self._parallelism = parallelism
         self._refresh_s = refresh_s
         self._start_timeout_s = start_timeout_s
+        self._stop_grace_s = stop_grace_s
         self._group: ProcessGroup | None = None
         self._api: AirflowApi | None = None
 
@@ -108,7 +111,10 @@ class LocalAirflow:
             "api-server": [*bin_airflow, "api-server", "--host", HOST, "--port", str(self.port)],
         }
         self._group = ProcessGroup(
-            [Program(name, argv[name], self.log_file(name)) for name in COMPONENTS], env=self.env(), cwd=PROJECT
+            [Program(name, argv[name], self.log_file(name)) for name in COMPONENTS],
+            env=self.env(),
+            cwd=PROJECT,
+            grace_s=self._stop_grace_s,
         )
         try:
             self._group.start()

@@ -45,6 +45,7 @@ class ProcessGroup:
         self._grace_s = grace_s
         self._keeper: subprocess.Popen[bytes] | None = None
         self._session: int | None = None
+        self._last_word: str | None = None
 
     def start(self) -> None:
         if self._keeper is not None:
@@ -66,6 +67,7 @@ class ProcessGroup:
             start_new_session=True,
         )
         self._session = self._keeper.pid
+        self._last_word = None
 
     def ended(self) -> str | None:
         """The keeper's last word once the unit is no longer running: which program ended and with which code."""
@@ -73,8 +75,10 @@ class ProcessGroup:
             return "it was not started"
         if self._keeper.poll() is None:
             return None
-        said = self._keeper.stdout.read().decode().strip() if self._keeper.stdout else ""
-        return said or f"its keeper process ended with code {self._keeper.returncode}"
+        if self._last_word is None:
+            said = self._keeper.stdout.read().decode().strip() if self._keeper.stdout else ""
+            self._last_word = said or f"its keeper process ended with code {self._keeper.returncode}"
+        return self._last_word
 
     def members(self) -> list[int]:
         """Process ids that are still alive in the unit's session."""
@@ -206,22 +210,27 @@ def _keep(plan_json: str) -> int:
     signal.signal(signal.SIGINT, ask)
     _adopt_orphans()
     running: dict[int, str] = {}
+    said: list[str] = []
     for program in plan["programs"]:
-        with open(program["log"], "ab") as log:
-            process = subprocess.Popen(program["argv"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            with open(program["log"], "ab") as log:
+                process = subprocess.Popen(
+                    program["argv"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                )
+        except OSError as error:
+            said = [f"{program['name']} could not be started: {error}"]
+            break
         running[process.pid] = program["name"]
         process.returncode = 0  # collected by _collect, not by Popen
-    code = 0
-    while not asked_to_stop:
+    while not asked_to_stop and not said:
         if select.select([0], [], [], KEEPER_POLL_S)[0] and not os.read(0, 1024):
             break  # the starter is gone
-        if ended := _collect(running):
-            with contextlib.suppress(BrokenPipeError):
-                print(", ".join(ended), flush=True)
-            code = 1
-            break
+        said = _collect(running)
+    if said:
+        with contextlib.suppress(BrokenPipeError):
+            print(", ".join(said), flush=True)
     _end_all(running, float(plan["grace_s"]))
-    return code
+    return 1 if said else 0
 
 
 def _end_all(running: dict[int, str], grace_s: float) -> None:

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -303,7 +304,7 @@ def red_boxes(api: AirflowApi, url: str, tenants: list[str]) -> dict[tuple[str, 
         dag_id = f"expenses__{tenant}"
         for box in api.task_instances(dag_id, "~", "load"):
             if box["state"] == "failed" and box["rendered_map_index"]:
-                link = f"{url}/dags/{dag_id}/runs/{box['dag_run_id']}/tasks/load/mapped/{box['map_index']}"
+                link = f"{url}/dags/{dag_id}/runs/{quote(box['dag_run_id'])}/tasks/load/mapped/{box['map_index']}"
                 for key in re.split(r"[\s,]+", box["rendered_map_index"]):
                     found[(tenant, key)] = link
     return found
