@@ -110,12 +110,15 @@ def is_complete(wanted: str) -> bool:
     if not STAMP.is_file() or STAMP.read_text() != wanted:
         return False
     # The Python it was made with may be gone or broken since.
-    works = subprocess.run(
-        [str(VENV / "bin" / "python"), "-c", "import ssl, yaml"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
+    try:
+        works = subprocess.run(
+            [str(VENV / "bin" / "python"), "-c", "import ssl, yaml"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError:
+        return False
     return works.returncode == 0
 
 
