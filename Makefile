@@ -1,0 +1,61 @@
+# Everything this Makefile makes stays in .venv/ and .run/ (and the tools' caches, see .gitignore).
+# `make help` lists what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+# The first Python of 3.11 to 3.13 on the path; name another with `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; \
+	done | grep . || echo python3)
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --durations=15
+WORKERS ?= 2
+
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+
+.PHONY: help run test test-fast test-airflow e2e lint format lock clean venv
+
+help:  ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+venv:  ## make .venv, or make it again when the lock changed
+	@$(PYTHON) scripts/make_venv.py
+
+run: venv  ## Airflow with the sandbox and the demo tenants; HEADLESS=1 ends after the table
+	@exec $(BIN)/python -m scripts.run $(if $(filter-out 0,$(HEADLESS)),--headless)
+
+test: venv  ## all tests: the fast ones, then those on one running Airflow
+	@$(MAKE) --no-print-directory --keep-going test-fast test-airflow
+
+test-fast:
+	$(PYTEST) -n $(WORKERS) -m "not airflow and not e2e"
+
+test-airflow:
+	$(PYTEST) -m "airflow and not e2e" tests/e2e
+
+e2e: venv  ## the long lists of end-to-end tests
+	$(PYTEST) -m e2e
+
+lint: venv  ## ruff, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(wildcard include plugins dags scripts)
+
+format: venv  ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# No addresses in the locks: they hold on any mirror. Universal: one lock for Python 3.11 to 3.13.
+UV_LOCK := UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+lock: venv  ## pin requirements.txt and requirements-dev.txt again (UPGRADE=1: to the newest versions)
+	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock requirements.txt
+	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-dev.lock requirements-dev.txt
+
+clean:  ## remove everything that was made here (refuses while `make run` is running)
+	@if [ -e .run/run.lock ] && ! { [ -x $(BIN)/python ] && $(BIN)/python -m scripts.run --check-not-running; }; then exit 1; fi
+	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

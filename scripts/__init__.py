@@ -1,0 +1,1 @@
+"""What people and tests start by hand: the demo (`run.py`) and the local Airflow both share."""

@@ -1,0 +1,63 @@
+"""One real Airflow and one sandbox for the whole end-to-end suite.
+
+The sandbox runs inside the pytest process, so that a test can order faults and count requests; Airflow's tasks reach it
+over loopback. A test brings its tenants by writing files into ``tenants_folder``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from scripts.local_airflow import PROJECT, LocalAirflow
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Any]:
+    """The six servers on a free port. The seam for ``include.sandbox``: tests take it as ``sandbox: Sandbox``."""
+    server = pytest.importorskip("include.sandbox.server", reason="the sandbox is not there yet")
+    with server.Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tenants_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tenant files that Airflow reads (EXPENSIFY_ERP_TENANTS)."""
+    return tmp_path_factory.mktemp("tenants")
+
+
+@pytest.fixture(scope="session")
+def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQLite ledger behind the connection ``expense_ledger``."""
+    return tmp_path_factory.mktemp("ledger") / "ledger.db"
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, tenants_folder: Path, ledger_file: Path
+) -> Iterator[LocalAirflow]:
+    """The project's DAGs and plugins on a real Airflow. Ends with the session and leaves no process behind."""
+    home = tmp_path_factory.mktemp("airflow")
+    local = LocalAirflow(
+        home,
+        PROJECT / "dags",
+        PROJECT / "plugins",
+        environment={"EXPENSIFY_ERP_TENANTS": str(tenants_folder)},
+        stop_grace_s=5,
+    )
+    with local:
+        local.api.put_connection(
+            {"connection_id": "expense_ledger", "conn_type": "sqlite", "host": str(ledger_file)},
+        )
+        local.api.put_connection(
+            {
+                "connection_id": "expense_archive",
+                "conn_type": "generic",
+                "host": (home / "archive").as_uri(),
+                "password": Fernet.generate_key().decode(),
+            }
+        )
+        yield local
+    assert local.processes() == []
