@@ -36,7 +36,10 @@ from include.sandbox.expensify.state import JsonObject
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Operator
 
-__all__ = ["seed"]
+__all__ = ["EXPECTED_HELD", "seed"]
+
+EXPECTED_HELD: dict[str, set[str]] = {"midwest_manufacturing": {"R00MIDW001"}}
+"""Reports that are rightly held, by tenant: everything else must post."""
 
 POLICY = "0123456789ABCDEF"
 _CATEGORIES = {
