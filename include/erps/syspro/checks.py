@@ -170,8 +170,10 @@ class Checks:
             # The shortest first: it is the cheapest to send. Our own rules have to be met, else it cannot be sent at all.
             good = [at for at in members if not found[at] and not self.settings.problems(drafts[at])]
             for at in sorted(good, key=lambda at: len(drafts[at].lines)):
-                objections = self.validated(drafts[at])
-                kinds = [self.settings.refusals.error_class(finding) for finding in objections]
+                known = self.settings.refusals
+                # An invoice that exists is no fault of the draft: the look-up before posting tells whose it is.
+                objections = [one for one in self.validated(drafts[at]) if known.error_class(one) != "exists"]
+                kinds = [known.error_class(finding) for finding in objections]
                 if "config" in kinds:
                     raise Misconfigured(f"SYSPRO: {objections[kinds.index('config')]}. What to do: {FIXES['config']}")
                 if "period" in kinds or "future" in kinds:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from include.erps.port import Draft, Line, Verdict
+from include.erps.port import Draft, Erp, Line, Verdict
 from include.erps.syspro.client import SysproErp
 from include.errors import LookupFailed, Misconfigured, Retryable
 from include.sandbox.faults import Fault, Replace, Status
@@ -216,3 +216,17 @@ def test_rights_and_a_server_that_posts_anyway_stop_everything(connect: Connect,
 def test_nothing_to_check_asks_nothing(connect: Connect, box: Sandbox) -> None:
     assert connect().check([]) == []
     assert box.operations("syspro") == []
+
+
+def test_an_invoice_that_exists_is_left_to_the_look_up(connect: Connect, company: Company) -> None:
+    client = connect(document="ap_invoice", supplier="0000101")
+    client.create(bill(), lambda text: None)
+    assert codes(client.check([bill()])[0]) == []
+
+
+def test_the_client_is_an_erp(connect: Connect) -> None:
+    def through_the_port(erp: Erp) -> list[Verdict]:
+        with erp as opened:
+            return opened.check([journal()])
+
+    assert codes(through_the_port(connect())[0]) == []
