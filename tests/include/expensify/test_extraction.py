@@ -112,7 +112,7 @@ def run(files: Sequence[bytes], archive: io.BytesIO) -> tuple[Prepared, object]:
 
 def test_each_part_stands_behind_what_was_asked() -> None:
     archive = io.BytesIO()
-    client, summary = run([rendered("R1", "R2") + b"\n", rendered("R7")], archive)
+    client, _ = run([rendered("R1", "R2") + b"\n", rendered("R7")], archive)
     assert client.queries == QUERIES
     content = archive.getvalue()
     assert json.loads(content.splitlines()[0]) == {
