@@ -289,3 +289,11 @@ claim_version = sa.Table(
     sa.Column("target", Text, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
 )
+
+cached_token = sa.Table(
+    "cached_token",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("token", Text),
+    sa.Column("renewing_until", UtcDateTime),
+)

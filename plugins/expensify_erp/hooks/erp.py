@@ -7,9 +7,14 @@ from importlib import import_module
 
 from airflow.sdk import BaseHook
 
+from expensify_erp.hooks.archive import ArchiveHook
 from expensify_erp.hooks.endpoint import Endpoint, endpoint_of
 from include.erps.port import Erp, ErpSettings
 from include.erps.registry import ERPS
+from include.erps.shared_state import RequestBudget, TokenStore
+from include.ledger.database import Ledger
+from include.ledger.limiter import Budget, Limit
+from include.ledger.token_store import LedgerTokens
 
 
 class ErpHook(BaseHook):
@@ -17,9 +22,10 @@ class ErpHook(BaseHook):
 
     conn_name_attr = "conn_id"
 
-    def __init__(self, settings: ErpSettings) -> None:
+    def __init__(self, settings: ErpSettings, ledger: Ledger | None = None) -> None:
         super().__init__()
         self.settings = settings
+        self.ledger = ledger
         self.conn_id = settings.connection
 
     def endpoint(self) -> Endpoint:
@@ -33,14 +39,24 @@ class ErpHook(BaseHook):
         endpoint = self.endpoint()
         return f"{self.settings.type}://{endpoint.host}/{self.settings.company(endpoint.extra)}"
 
+    def tokens(self) -> TokenStore:
+        """Where this connection's sessions are kept between tasks."""
+        assert self.ledger is not None
+        return LedgerTokens(self.ledger, ArchiveHook().keys())
+
+    def budget(self, name: str, *limits: Limit) -> RequestBudget:
+        """A request budget shared by all tasks that use this connection."""
+        assert self.ledger is not None
+        return Budget(self.ledger, name, limits)
+
     @abstractmethod
     def get_conn(self) -> Erp:
         """A session, to be used as a context manager; nothing is sent before its first use."""
 
 
-def erp_hook(settings: ErpSettings) -> ErpHook:
-    """The hook of the tenant's ERP."""
+def erp_hook(settings: ErpSettings, ledger: Ledger | None = None) -> ErpHook:
+    """The hook of the tenant's ERP. The ledger carries what its sessions share; naming the target needs none."""
     module, _, name = ERPS[settings.type].hook.partition(":")
-    hook = getattr(import_module(module), name)(settings)
+    hook = getattr(import_module(module), name)(settings, ledger)
     assert isinstance(hook, ErpHook)
     return hook

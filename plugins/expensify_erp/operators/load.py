@@ -50,7 +50,7 @@ class LoadOperator(TenantOperator):
 
             def erp() -> Erp:
                 if not session:
-                    session.append(stack.enter_context(self.open_erp(tenant)))
+                    session.append(stack.enter_context(self.open_erp(tenant, ledger)))
                 return session[0]
 
             scope = self.scope(tenant)

@@ -46,9 +46,9 @@ class TenantOperator(BaseOperator):
         """Whose journals this step handles. Asks the connection, not the ERP."""
         return Scope(tenant.name, erp_hook(tenant.erp).target(), tenant.names)
 
-    def open_erp(self, tenant: Tenant) -> Erp:
+    def open_erp(self, tenant: Tenant, ledger: Ledger) -> Erp:
         """A session with the tenant's ERP, to be used as a context manager."""
-        return erp_hook(tenant.erp).get_conn()
+        return erp_hook(tenant.erp, ledger).get_conn()
 
     def reading(self, uri: str, tenant: Tenant, run: Run, context: Context) -> Reading:
         """What the run's export holds."""

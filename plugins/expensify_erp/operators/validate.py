@@ -42,7 +42,7 @@ class ValidateOperator(TenantOperator):
             with ledger.read() as connection:
                 own = runs.keys(connection, run.key)
             self._derive_again(ledger, scope, tenant, run, [*own, *earlier], context)
-            with self.open_erp(tenant) as erp:
+            with self.open_erp(tenant, ledger) as erp:
                 checking.check(ledger, scope, tenant, [*own, *earlier], erp, self.actor(context))
             with ledger.write() as connection:
                 ready = journals.fetch(connection, scope, earlier)
@@ -73,7 +73,7 @@ class ValidateOperator(TenantOperator):
         _, _, outcomes = claims.prepare(ledger, scope, tenant, self.reading(self.archive, tenant, run, context), day)
         drafts = [outcome.draft for outcome in outcomes.values() if outcome.draft and not outcome.reasons]
         if drafts:
-            with self.open_erp(tenant) as erp:
+            with self.open_erp(tenant, ledger) as erp:
                 for key, reasons in checking.reasons_of(tenant, drafts, erp).items():
                     outcomes[key].reasons.extend(reasons)
         rows = preview_rows(outcomes.values())

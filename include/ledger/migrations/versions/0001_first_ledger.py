@@ -39,6 +39,13 @@ def upgrade() -> None:
         op.f("ix_attempt_target_tenant_journal_key"), "attempt", ["target", "tenant", "journal_key"], unique=False
     )
     op.create_table(
+        "cached_token",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("token", sa.Text(), nullable=True),
+        sa.Column("renewing_until", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_cached_token")),
+    )
+    op.create_table(
         "claim_version",
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
