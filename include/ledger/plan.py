@@ -192,8 +192,11 @@ class _Planner:
     def _compare_with_posted(self, report: ReportFacts) -> None:
         known = self.snapshot.reports[report.report_id]
         journal = next(journal for journal in self._journals_of(report.report_id) if not _may_change(journal))
-        now_is = report.fingerprint()
-        if now_is != self.snapshot.fingerprints.get(report.report_id):
+        now_is, was = report.fingerprint(), self.snapshot.fingerprints.get(report.report_id)
+        if not was:
+            # A person closed it before it was ever read: there is nothing to compare with.
+            pass
+        elif now_is != was:
             before, after = written(known.total_cents or 0), written(report.total_cents or 0, report.currency)
             self._find(
                 "changed_after_posting",

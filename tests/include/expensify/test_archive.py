@@ -76,7 +76,11 @@ def test_a_missing_key_is_a_clear_error(tmp_path: Path) -> None:
         list(read_lines(path, archive_keys(NEW)))
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "no key"), (" , ", "no key"), (f"{OLD},geheim", "key number 2")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no key"), (" , ", "no key"), (f"{OLD},geheim", "key number 2")],
+    ids=["empty", "only a comma", "second is none"],
+)
 def test_bad_keys_are_refused_without_showing_them(text: str, message: str) -> None:
     with pytest.raises(Misconfigured, match=message) as caught:
         archive_keys(text)
