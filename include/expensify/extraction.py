@@ -10,8 +10,8 @@ from typing import IO, Any, Protocol
 
 import orjson
 
-from include.expensify.client import ALL_STATES, ONE_YEAR, ExportQuery
 from include.expensify.framing import Totals, verify
+from include.expensify.query import ALL_STATES, ONE_YEAR, ExportQuery
 
 MARGIN = timedelta(days=2)
 """``approvedAfter`` is exclusive and by day, in a time zone nobody documents: asked two days wider, cut in code later."""

@@ -27,6 +27,7 @@ import orjson
 from include.errors import Retryable
 
 FORMAT_VERSION = 1
+_EXACT = json.JSONDecoder(parse_float=Decimal)
 _QUOTABLE_ERROR = re.compile(
     r"\s*(freemarker|the following has evaluated|==>|[a-z.]+exception\b|<html|<!doctype|error:)", re.IGNORECASE
 )
@@ -223,7 +224,7 @@ def verify(lines: Iterable[bytes]) -> Totals:
 
 def exact(line: bytes) -> dict[str, Any]:
     """The record with decimals instead of floats, for a line that holds a fraction."""
-    record: dict[str, Any] = json.loads(line, parse_float=Decimal, parse_constant=str)
+    record: dict[str, Any] = _EXACT.decode(line.decode("utf-8"))
     return record
 
 

@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 TAG_LEVELS = 10
+_TAG_LEVEL_FIELDS = tuple((f"ntag{level}", f"ntag{level}GlCode") for level in range(1, TAG_LEVELS + 1))
+_TAG_FIELDS = frozenset(field for level in _TAG_LEVEL_FIELDS for field in level)
 _TAG_SEPARATOR = re.compile(r"(?<!\\):")
 
 
@@ -185,10 +187,9 @@ def tag_levels(record: dict[str, Any], defects: list[Defect]) -> tuple[TagLevel,
     codes that are not as many as the levels cannot be told apart and are left out.
     """
     levels: list[TagLevel] = []
-    if any(f"ntag{level}" in record or f"ntag{level}GlCode" in record for level in range(1, TAG_LEVELS + 1)):
+    if not _TAG_FIELDS.isdisjoint(record):
         levels = [
-            TagLevel(text(record, f"ntag{level}", defects), text(record, f"ntag{level}GlCode", defects))
-            for level in range(1, TAG_LEVELS + 1)
+            TagLevel(text(record, name, defects), text(record, code, defects)) for name, code in _TAG_LEVEL_FIELDS
         ]
         while levels and levels[-1] == (None, None):
             levels.pop()

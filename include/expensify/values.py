@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal
 
 DefectKind = Literal[
@@ -155,18 +156,34 @@ def moment(record: dict[str, Any], field: str, defects: list[Defect]) -> Moment 
         stripped = value.strip()
         if not stripped or stripped.startswith("0000-00-00"):
             return None
-        match = _MOMENT.fullmatch(stripped)
-        if match:
-            try:
-                return _moment(match)
-            except (ValueError, OverflowError):
-                pass
+        read = _moment(stripped)
+        if read is not None:
+            return read
     _defect(defects, field, "not_a_date", value)
     return None
 
 
-def _moment(match: re.Match[str]) -> Moment:
-    year, month, day_number, hour, minute, second, fraction, zone = match.groups()
+@lru_cache(maxsize=4096)
+def _moment(written: str) -> Moment | None:
+    match = _MOMENT.fullmatch(written)
+    if match is None:
+        return None
+    try:
+        return _from_parts(*match.groups())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _from_parts(
+    year: str,
+    month: str,
+    day_number: str,
+    hour: str | None,
+    minute: str,
+    second: str | None,
+    fraction: str | None,
+    zone: str | None,
+) -> Moment:
     day = date(int(year), int(month), int(day_number))
     if hour is None:
         return Moment(day)

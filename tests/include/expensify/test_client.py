@@ -11,7 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from include.errors import ExpenseError, Misconfigured, Retryable
-from include.expensify.client import ALL_STATES, MARK_TEMPLATE, TEMPLATE, ExpensifyClient, ExportQuery
+from include.expensify.client import MARK_TEMPLATE, TEMPLATE, ExpensifyClient
+from include.expensify.query import ALL_STATES, ExportQuery
 from include.expensify.replies import BadCredentials, InvalidRequest, NoRights, RateLimited
 from include.transport import HttpClient, NoAnswer, NotSent
 from tests.include.expensify.scripted_server import Scripted, ScriptedServer, error, scripted

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.expensify.archive import archive_keys, read_lines, writing
-from include.expensify.client import ALL_STATES, ExportQuery
 from include.expensify.extraction import extract, queries_for_reports, queries_for_window
+from include.expensify.query import ALL_STATES, ExportQuery
 from include.expensify.records import IncompleteExport, Part, Report, Totals, read_export, verify
 
 STATES = ("APPROVED", "REIMBURSED")
