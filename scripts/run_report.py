@@ -7,6 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from include.accounting.money import written
+from include.accounting.reasons import Reason
+
 DONE = frozenset({"posted", "closed"})
 
 
@@ -66,28 +69,15 @@ def read_journals(ledger: Path) -> list[Journal]:
 
 
 def _reasons(stored: str | None) -> tuple[str, ...]:
-    """Reasons are a JSON list of sentences (or of objects with a ``message``); plain text is taken as one reason."""
-    if not stored:
-        return ()
-    try:
-        value = json.loads(stored)
-    except ValueError:
-        return (stored,)
-    entries = value if isinstance(value, list) else [value]
-    return tuple(str(entry.get("message", entry)) if isinstance(entry, dict) else str(entry) for entry in entries)
-
-
-def money(cents: int, currency: str) -> str:
-    sign = "-" if cents < 0 else ""
-    whole, rest = divmod(abs(cents), 100)
-    return f"{sign}{whole:,}.{rest:02d} {currency}".rstrip()
+    """What holds the journal, each with its report, amount and what to do."""
+    return tuple(Reason.from_json(entry).text() for entry in json.loads(stored or "[]"))
 
 
 def table(journals: Sequence[Journal]) -> str:
     """One line a journal, aligned; totals to the right."""
     head = ("tenant", "journal", "state", "lines", "total", "document")
     rows = [
-        (j.tenant, j.key, j.state, str(j.lines), money(j.total_cents, j.currency), j.document_number or "-")
+        (j.tenant, j.key, j.state, str(j.lines), written(j.total_cents, j.currency), j.document_number or "-")
         for j in journals
     ]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
@@ -111,7 +101,7 @@ def open_journal(journal: Journal, tenant_file: Path, red_box: str | None, expec
     ]
     lines += [f"  why:    {reason}" for reason in why]
     lines += [
-        f"  fix:    edit {tenant_file} (or correct the report in Expensify)",
+        f"  where:  {tenant_file}",
         f"  replay: clear the red box {red_box}" if red_box else "  replay: clear the red `load` box of its run",
     ]
     return "\n".join(lines)

@@ -25,12 +25,16 @@ class Reason:
     amount_cents: int | None = None
     currency: str | None = None
 
-    def text(self) -> str:
-        """One sentence with everything: for task errors and logs."""
+    def headline(self) -> str:
+        """What is wrong, in which report, and how much it holds up."""
         place = f"report {self.report_id}" if self.report_id else ""
         amount = written(self.amount_cents, self.currency) if self.amount_cents is not None else ""
         about = ", ".join(part for part in (place, amount) if part)
-        return f"{self.message}{f' ({about})' if about else ''}. {self.fix}"
+        return f"{self.message}{f' ({about})' if about else ''}"
+
+    def text(self) -> str:
+        """Headline and fix in one line: for events and lists."""
+        return f"{self.headline()}. {self.fix}"
 
     def as_json(self) -> dict[str, Any]:
         """JSON values; :meth:`from_json` reads them back."""

@@ -308,7 +308,6 @@ def _insert_journal(
             payload=draft_to_json(outcome.draft) if outcome.draft else None,
             created_at=now,
             derived_at=now,
-            refreshed_at=now,
         )
     )
     reports = len(content.reports)

@@ -216,7 +216,6 @@ def write_outcome(connection: sa.Connection, journal: Journal, outcome: Outcome,
         "payload": draft_to_json(outcome.draft) if outcome.draft else None,
         "reference": outcome.content.reference,
         "derived_at": now,
-        "refreshed_at": now,
         "checked_at": None,
     }
     to_state = journal.state

@@ -109,17 +109,8 @@ class Journal:
     frozen: bool
     attempt_id: int | None
     checked_at: datetime | None
-    refused_at: datetime | None
-    refreshed_at: datetime | None
     closed_because: str | None
     announced: bool
-
-    @property
-    def was_refused_since_refresh(self) -> bool:
-        """A load task has already failed on what is known now, so running it again is a person's replay."""
-        if self.refused_at is None:
-            return False
-        return self.refreshed_at is None or self.refreshed_at <= self.refused_at
 
     def draft(self) -> Draft:
         """What would be, or was, sent."""
@@ -196,8 +187,6 @@ def of_row(row: sa.RowMapping) -> Journal:
         frozen=row["frozen"],
         attempt_id=row["attempt_id"],
         checked_at=row["checked_at"],
-        refused_at=row["refused_at"],
-        refreshed_at=row["refreshed_at"],
         closed_because=row["closed_because"],
         announced=row["announced"],
     )

@@ -452,8 +452,9 @@ class Poster:
 
 def refusal(journal: Journal) -> Refused:
     """The error of a journal that may not be posted, with its reasons as the message."""
-    reasons = " | ".join(reason.text() for reason in journal.reasons) or f"it is {journal.state}"
-    message = f"journal {journal.key} is {journal.state}: {reasons}"
+    # One line each: a task log does not wrap.
+    reasons = [f"{reason.headline()}\n    {reason.fix}" for reason in journal.reasons]
+    message = "\n  ".join([f"journal {journal.key} is {journal.state}:", *reasons])
     kinds: dict[str, type[Refused]] = {"rejected": Rejected, "conflict": Conflict}
     return kinds.get(journal.state, Held)(message)
 

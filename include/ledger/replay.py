@@ -1,6 +1,7 @@
 """Replaying refused journals: their reports are read again, derived again and checked again.
 
-One reading serves all open journals of the run: the task that comes first takes the run's turn, the others wait for it.
+A task is a replay when its run was cleared after its journal was last checked in it; Airflow counts the clears of a run. One
+reading serves all open journals of the run: the task that comes first takes the run's turn, the others wait for it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from include.clock import Clock, utc_now
 from include.erps.port import Erp
 from include.errors import Retryable
-from include.ledger import checking, claims, journals, queue, runs, tables
+from include.ledger import checking, claims, journals, queue, runs
 from include.ledger.database import Ledger
-from include.ledger.journals import Actor, Journal, Scope
+from include.ledger.journals import Actor, Scope
 from include.ledger.reading import reading_of, run_day
 from include.ledger.runs import Run
 from include.settings.tenant import Tenant
@@ -27,6 +28,7 @@ _POLL_S = 1.0
 class Replay:
     """How to replay the journals of one run.
 
+    :param clear_number: how often Airflow has cleared the run so far.
     :param read_again: exports the named reports and returns the archive's lines.
     """
 
@@ -34,6 +36,7 @@ class Replay:
     scope: Scope
     tenant: Tenant
     run: Run
+    clear_number: int
     read_again: Callable[[Sequence[str]], Iterable[bytes]]
     open_erp: Callable[[], Erp]
     actor: Actor
@@ -46,7 +49,7 @@ class Replay:
         :raises Retryable: another task keeps the turn for too long, or one of the systems cannot be asked.
         """
         waited = 0.0
-        while self._is_stale(key):
+        while key in self.stale([key]):
             if self._take_turn():
                 try:
                     self._refresh_open_journals(key)
@@ -59,10 +62,17 @@ class Replay:
             self.sleep(_POLL_S)
             waited += _POLL_S
 
-    def _is_stale(self, key: str) -> bool:
+    def stale(self, keys: Sequence[str]) -> list[str]:
+        """Those of ``keys`` that are not settled and were last checked before the run was cleared."""
         with self.ledger.read() as connection:
-            journal = journals.fetch(connection, self.scope, [key]).get(key)
-        return journal is not None and is_stale(journal)
+            found = journals.fetch(connection, self.scope, keys)
+            checked = runs.last_checked(connection, self.run.key)
+        return [
+            journal.key
+            for journal in found.values()
+            if journal.state == "drafted"
+            or (journal.state in ("held", "rejected") and checked.get(journal.key, -1) < self.clear_number)
+        ]
 
     def _take_turn(self) -> bool:
         with self.ledger.write() as connection:
@@ -71,8 +81,7 @@ class Replay:
     def _refresh_open_journals(self, key: str) -> None:
         with self.ledger.read() as connection:
             listed = list(dict.fromkeys([key, *runs.keys(connection, self.run.key)]))
-            found = journals.fetch(connection, self.scope, listed)
-        stale = [journal.key for journal in found.values() if is_stale(journal)]
+        stale = self.stale(listed)
         report_ids = queue.reports_in(self.ledger, self.scope, stale)
         day = run_day(self.tenant, self.run.window, self.clock())
         if report_ids:
@@ -80,29 +89,5 @@ class Replay:
             claims.claim(self.ledger, self.scope, self.tenant, reading, day, self.actor, None, self.clock)
         claims.derive_again(self.ledger, self.scope, self.tenant, stale, day, self.actor, self.clock)
         checking.check(self.ledger, self.scope, self.tenant, stale, self.open_erp(), self.actor, self.clock)
-        columns = tables.journal.c
         with self.ledger.write() as connection:
-            connection.execute(
-                tables.journal.update()
-                .where(journals.in_scope(self.scope), columns.journal_key.in_(stale))
-                .values(refreshed_at=self.clock())
-            )
-
-
-def is_stale(journal: Journal) -> bool:
-    """What is known of it has been refused once already, or has never been checked."""
-    if journal.state == "drafted":
-        return True
-    return journal.state in ("held", "rejected") and journal.was_refused_since_refresh
-
-
-def mark_refused(ledger: Ledger, scope: Scope, keys: Iterable[str], clock: Clock = utc_now) -> None:
-    """A load task fails on these journals: its next run is a replay."""
-    listed = list(keys)
-    if listed:
-        with ledger.write() as connection:
-            connection.execute(
-                tables.journal.update()
-                .where(journals.in_scope(scope), tables.journal.c.journal_key.in_(listed))
-                .values(refused_at=clock())
-            )
+            runs.set_checked(connection, self.run.key, stale, self.clear_number)

@@ -134,6 +134,30 @@ def boxes(connection: sa.Connection, key: RunKey) -> list[list[str]]:
     return [*cut[: MOST_BOXES - 1], surplus]
 
 
+def set_checked(connection: sa.Connection, key: RunKey, journal_keys: Sequence[str], clear_number: int) -> None:
+    """These journals were checked in this run after it was cleared ``clear_number`` times."""
+    columns = tables.run_journal.c
+    for start in range(0, len(journal_keys), 500):
+        connection.execute(
+            tables.run_journal.update()
+            .where(
+                columns.dag_id == key.dag_id,
+                columns.run_id == key.run_id,
+                columns.journal_key.in_(journal_keys[start : start + 500]),
+            )
+            .values(checked_clear=clear_number)
+        )
+
+
+def last_checked(connection: sa.Connection, key: RunKey) -> dict[str, int]:
+    """For each journal of the run, how often the run had been cleared when it was last checked; -1 for never."""
+    columns = tables.run_journal.c
+    query = sa.select(columns.journal_key, columns.checked_clear).where(
+        columns.dag_id == key.dag_id, columns.run_id == key.run_id
+    )
+    return {journal_key: -1 if cleared is None else cleared for journal_key, cleared in connection.execute(query)}
+
+
 def runs_of(connection: sa.Connection, scope: Scope, journal_keys: Sequence[str]) -> dict[str, list[RunKey]]:
     """The runs that hold each journal."""
     found: dict[str, list[RunKey]] = {journal_key: [] for journal_key in journal_keys}

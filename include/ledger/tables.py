@@ -77,6 +77,7 @@ run_journal = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True),
     *_owner(),
     sa.Column("journal_key", Text, nullable=False),
+    sa.Column("checked_clear", sa.Integer),
     sa.UniqueConstraint("dag_id", "run_id", "tenant", "journal_key"),
     sa.Index(None, "tenant", "journal_key"),
 )
@@ -192,8 +193,6 @@ journal = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("derived_at", UtcDateTime),
     sa.Column("checked_at", UtcDateTime),
-    sa.Column("refused_at", UtcDateTime),
-    sa.Column("refreshed_at", UtcDateTime),
     sa.Column("posted_at", UtcDateTime),
     sa.Column("closed_because", Text),
     sa.Column("announced", sa.Boolean, nullable=False, default=False),

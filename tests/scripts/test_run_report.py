@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.run_report import Journal, money, open_journal, read_journals, table, verdict
+from scripts.run_report import Journal, open_journal, read_journals, table, verdict
 
 
 @pytest.fixture
@@ -24,7 +24,11 @@ def ledger(tmp_path: Path) -> Path:
         """)
         database.execute(
             "INSERT INTO journal VALUES ('midwest', 't', '20261120-1', 'held', 500, 'USD', NULL, ?)",
-            (json.dumps([{"code": "no_account", "message": 'category "Gifts" has no account'}]),),
+            (
+                json.dumps(
+                    [{"code": "c", "message": "'Gifts' has no account", "fix": "Write it down", "report_id": "R2"}]
+                ),
+            ),
         )
         database.commit()
     return path
@@ -34,7 +38,7 @@ def test_the_ledger_is_read_with_lines_reasons_and_reports(ledger: Path) -> None
     posted, held = read_journals(ledger)
     assert (posted.state, posted.lines, posted.total_cents) == ("posted", 2, 1234567)
     assert set(posted.reports) == {"R1"}
-    assert (held.lines, held.reasons) == (0, ('category "Gifts" has no account',))
+    assert (held.lines, held.reasons) == (0, ("'Gifts' has no account (report R2). Write it down",))
 
 
 def test_no_ledger_is_no_journal(tmp_path: Path) -> None:
@@ -45,11 +49,6 @@ def test_the_table_is_aligned(ledger: Path) -> None:
     lines = table(read_journals(ledger)).splitlines()
     assert lines[2] == "midwest  20261119-1  posted      2  12,345.67 USD  2026/412"
     assert lines[3] == "midwest  20261120-1  held        0       5.00 USD  -"
-
-
-@pytest.mark.parametrize(("cents", "text"), [(0, "0.00 USD"), (-5, "-0.05 USD"), (-123456, "-1,234.56 USD")])
-def test_money(cents: int, text: str) -> None:
-    assert money(cents, "USD") == text
 
 
 def journal(state: str, key: str = "J", *reports: str) -> Journal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -62,14 +63,18 @@ class AcknowledgeOperator(TenantOperator):
         if not report_ids:
             return
         hook = ExpensifyHook(tenant.expensify.connection, ledger, tenant.expensify.request_timeout_s)
+
+        def note(marked: Sequence[str]) -> None:
+            with ledger.write() as connection:
+                marks.set_marked(connection, scope, marked, utc_now())
+
         try:
             with hook.get_conn() as client:
-                client.mark_exported(report_ids, label)
+                client.mark_exported(report_ids, label, note)
         except BadCredentials:
+            # The key may have been rotated a moment ago; marking twice is harmless.
             with hook.get_conn() as client:
-                client.mark_exported(report_ids, label)
-        with ledger.write() as connection:
-            marks.set_marked(connection, scope, report_ids, utc_now())
+                client.mark_exported(report_ids, label, note)
         self.log.info("marked %d reports as exported (%s)", len(report_ids), label)
 
     def _note_announced(self, ledger: Ledger, scope: Scope, key: RunKey, states: dict[str, str]) -> None:

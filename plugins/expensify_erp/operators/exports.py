@@ -11,8 +11,8 @@ from expensify_erp.hooks.archive import ArchiveHook
 from expensify_erp.hooks.expensify import ExpensifyHook
 from include.clock import utc_now
 from include.expensify import archive
-from include.expensify.client import ExportQuery
 from include.expensify.extraction import extract, queries_for_reports
+from include.expensify.query import ExportQuery
 from include.expensify.replies import BadCredentials
 from include.ledger.database import Ledger
 

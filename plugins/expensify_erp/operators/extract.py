@@ -14,8 +14,8 @@ from include.accounting.window import Mode, Window, window_of
 from include.clock import utc_now
 from include.errors import Held, Misconfigured
 from include.expensify import archive
-from include.expensify.client import ExportQuery
 from include.expensify.extraction import queries_for_reports, queries_for_window
+from include.expensify.query import ExportQuery
 from include.ledger import queue, runs
 from include.ledger.database import Ledger
 from include.ledger.journals import Scope

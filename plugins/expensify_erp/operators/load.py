@@ -13,12 +13,11 @@ from expensify_erp.operators.exports import export_reports
 from expensify_erp.operators.tenant import TenantOperator
 from include.accounting.money import written
 from include.erps.port import Erp
-from include.errors import ExpenseError, Held, Refused, Retryable
+from include.errors import ExpenseError, Held, Retryable
 from include.expensify.archive import read_lines
-from include.ledger import journals
 from include.ledger.database import Ledger
 from include.ledger.posting import Posted, Poster
-from include.ledger.replay import Replay, is_stale, mark_refused
+from include.ledger.replay import Replay
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -72,15 +71,12 @@ class LoadOperator(TenantOperator):
                     failed[key] = error
                     self.log.error("%s", error)
             if failed:
-                mark_refused(ledger, scope, [key for key, error in failed.items() if isinstance(error, Refused)])
                 raise _combined(failed, len(self.journal_keys))
             return self._announced(ledger, tenant, posted, context)
 
     def _post(self, key: str, poster: Poster, replay: Replay) -> Posted:
-        with replay.ledger.read() as connection:
-            journal = journals.fetch(connection, replay.scope, [key]).get(key)
-        if journal is not None and is_stale(journal):
-            self.log.info("journal %s is %s: its reports are read and checked again", key, journal.state)
+        if replay.stale([key]):
+            self.log.info("journal %s was cleared: its reports are read, mapped and checked again", key)
             replay.refresh(key)
         done = poster.post(key)
         total = written(done.total_debit_cents, done.currency)
@@ -93,7 +89,8 @@ class LoadOperator(TenantOperator):
             return read_lines(file, ArchiveHook().keys())
 
         run = self.run_of(ledger, self.run_key(context))
-        return Replay(ledger, self.scope(tenant), tenant, run, read_again, erp, self.actor(context))
+        cleared = context["dag_run"].clear_number or 0
+        return Replay(ledger, self.scope(tenant), tenant, run, cleared, read_again, erp, self.actor(context))
 
     def _announced(
         self, ledger: Ledger, tenant: Tenant, posted: Sequence[Posted], context: Context

@@ -46,7 +46,9 @@ class ValidateOperator(TenantOperator):
                 checking.check(ledger, scope, tenant, [*own, *earlier], erp, self.actor(context))
             with ledger.write() as connection:
                 ready = journals.fetch(connection, scope, earlier)
-                runs.append(connection, scope, run.key, [key for key in earlier if ready[key].state == "ready"])
+                joining = [key for key in earlier if ready[key].state == "ready"]
+                runs.append(connection, scope, run.key, joining)
+                runs.set_checked(connection, run.key, [*own, *joining], context["dag_run"].clear_number or 0)
                 boxes = runs.boxes(connection, run.key)
             self._report(ledger, scope, run)
         return boxes

@@ -149,8 +149,6 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("derived_at", UtcDateTime(), nullable=True),
         sa.Column("checked_at", UtcDateTime(), nullable=True),
-        sa.Column("refused_at", UtcDateTime(), nullable=True),
-        sa.Column("refreshed_at", UtcDateTime(), nullable=True),
         sa.Column("posted_at", UtcDateTime(), nullable=True),
         sa.Column("closed_because", sa.Text(), nullable=True),
         sa.Column("announced", sa.Boolean(), nullable=False),
@@ -280,6 +278,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("journal_key", sa.Text(), nullable=False),
+        sa.Column("checked_clear", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("dag_id", "run_id", "position", name=op.f("pk_run_journal")),
         sa.UniqueConstraint(
             "dag_id", "run_id", "tenant", "journal_key", name=op.f("uq_run_journal_dag_id_run_id_tenant_journal_key")
