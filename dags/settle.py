@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 for folder in (ROOT, ROOT / "plugins"):
@@ -20,7 +21,7 @@ from airflow.sdk import DAG, Param  # noqa: E402
 from expensify_erp.operators.settle import SettleOperator  # noqa: E402
 from expensify_erp.retries import RetryByError  # noqa: E402
 
-NAMES = {"type": ["null", "array"], "items": {"type": "string"}}
+NAMES: dict[str, Any] = {"type": ["null", "array"], "items": {"type": "string"}}
 
 with DAG(
     dag_id="settle",

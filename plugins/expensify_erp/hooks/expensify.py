@@ -43,4 +43,4 @@ class ExpensifyHook(BaseHook):
             secrets=[endpoint.password],
         )
         budget = Budget(self.ledger, f"expensify:{credential}", LIMITS)
-        return ExpensifyClient(http, endpoint.login, endpoint.password, budget)
+        return ExpensifyClient(http, endpoint.login, endpoint.password, budget, file_timeout_s=self.request_timeout_s)
