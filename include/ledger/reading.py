@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from include.accounting.intake import report_facts
@@ -19,11 +19,13 @@ def reading_of(
     *,
     window: Window | None,
     named: Iterable[str] = (),
+    others: Sequence[Window] = (),
 ) -> Reading:
     """Read a verified archive.
 
     :param window: what the run covers; ``None`` for runs by report or journal.
     :param named: report IDs that the run was started for.
+    :param others: windows of runs going on beside this one: its look-back leaves their reports to them.
 
     A report that came in several parts counts as the part with the latest start says.
     """
@@ -52,7 +54,7 @@ def reading_of(
     wanted: set[str] = set()
     too_early: set[str] = set()
     for report in read.values():
-        if report.report_id not in named_ids and not _in_window(report, window, tenant):
+        if report.report_id not in named_ids and not _in_window(report, window, tenant, others):
             continue
         if report.approved_day is not None and report.approved_day < tenant.start_date:
             too_early.add(report.report_id)
@@ -74,7 +76,7 @@ def _is_label_probe(part: Part) -> bool:
     return bool(part.report_ids) and bool(part.asked.get("exclude_label"))
 
 
-def _in_window(report: ReportFacts, window: Window | None, tenant: Tenant) -> bool:
+def _in_window(report: ReportFacts, window: Window | None, tenant: Tenant, others: Sequence[Window]) -> bool:
     if window is None:
         return False
     if report.approved_day is None:
@@ -82,7 +84,9 @@ def _in_window(report: ReportFacts, window: Window | None, tenant: Tenant) -> bo
         return True
     zone = tenant.zone
     day, at = report.approved_day, report.approved_at
-    return window.holds(day, at, zone) or window.looks_back_to(day, at, zone)
+    if window.holds(day, at, zone):
+        return True
+    return window.looks_back_to(day, at, zone) and not any(other.holds(day, at, zone) for other in others)
 
 
 def run_day(tenant: Tenant, window: Window | None, now: datetime) -> date:

@@ -86,6 +86,25 @@ def covered_until(connection: sa.Connection, scope: Scope) -> datetime | None:
     return found
 
 
+def uncovered(connection: sa.Connection, scope: Scope) -> list[tuple[RunKey, Window]]:
+    """Runs that have a window and have not claimed its reports yet."""
+    columns = tables.run.c
+    query = sa.select(tables.run).where(
+        columns.tenant.in_(scope.names),
+        columns.target == scope.target,
+        columns.covered_at.is_(None),
+        columns.window_from.is_not(None),
+        columns.dry_run.is_(False),
+    )
+    return [
+        (
+            RunKey(row["dag_id"], row["run_id"]),
+            Window(row["window_from"], row["window_to"], row["lookback_from"]),
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
 def keys(connection: sa.Connection, key: RunKey) -> list[str]:
     """The run's journal keys by position."""
     query = (

@@ -15,7 +15,7 @@ held. That report is alone on the oldest of the three approval days; the reports
     category Office Supplies                   gl_account 6400
     category Software (GL code 6500)           gl_account 6500, by its Expensify GL code
     category Fuel                              gl_account 6600
-    category Client Gifts                      not mapped
+    category Client Gifts                      not mapped; 6700 is waiting for it
     tag level 1 Plant 1, Plant 2, Head Office  cost_center P1, P2, HO
     tag level 2 P-100, P-200, P-300 or none    project (optional), the same codes; analysis category 1
     reimbursable lines                         credit.reimbursable 2150-00
@@ -270,6 +270,9 @@ def _seed_syspro(sandbox: Sandbox, today: date) -> None:
     for name, code in _CATEGORIES.items():
         for plant, suffix in _PLANTS.items():
             company.add_account(f"{code}-{suffix}", f"{name}, {plant}")
+    for suffix, plant in zip(_PLANTS.values(), _PLANTS, strict=True):
+        # Where the held report belongs once its category is mapped.
+        company.add_account(f"6700-{suffix}", f"Client gifts, {plant}")
     company.add_account("2100-00", "Accounts payable", type="L", control=True)
     company.add_account("2150-00", "Employee reimbursements payable", type="L")
     company.add_account("2160-00", "Amex Corp card payable", type="L")

@@ -50,11 +50,15 @@ class TenantOperator(BaseOperator):
         """A session with the tenant's ERP, to be used as a context manager."""
         return erp_hook(tenant.erp, ledger).get_conn()
 
-    def reading(self, uri: str, tenant: Tenant, run: Run, context: Context) -> Reading:
+    def reading(self, uri: str, ledger: Ledger, tenant: Tenant, run: Run, context: Context) -> Reading:
         """What the run's export holds."""
+        with ledger.read() as connection:
+            uncovered = runs.uncovered(connection, self.scope(tenant))
+        any_alive = self.liveness(context)
+        others = [window for key, window in uncovered if key != run.key and any_alive([key])]
         named = [str(report_id).strip() for report_id in context["params"].get("report_ids") or ()]
         lines = read_lines(ObjectStoragePath(uri), ArchiveHook().keys())
-        return reading_of(lines, tenant, window=run.window, named=named)
+        return reading_of(lines, tenant, window=run.window, named=named, others=others)
 
     @staticmethod
     def actor(context: Context) -> Actor:
