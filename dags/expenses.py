@@ -23,7 +23,7 @@ from expensify_erp.operators.transform import TransformOperator  # noqa: E402
 from expensify_erp.operators.validate import ValidateOperator  # noqa: E402
 from expensify_erp.retries import RetryByError  # noqa: E402
 
-from include.settings.catalogue import TenantFileError, load, load_all  # noqa: E402
+from include.settings.catalogue import for_parsing  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
 
 PREFIX = "expenses__"
@@ -88,18 +88,5 @@ def expenses_dag(tenant: Tenant) -> DAG:
     return dag
 
 
-def tenants_to_build() -> list[Tenant]:
-    """All valid tenants, or, where a task is about to start, only its own: a start costs the same with 1 and with 1,000."""
-    wanted = get_parsing_context().dag_id
-    if wanted is None:
-        return list(load_all().tenants.values())
-    if not wanted.startswith(PREFIX):
-        return []
-    try:
-        return [load(wanted.removeprefix(PREFIX))]
-    except TenantFileError:
-        return []
-
-
-for found in tenants_to_build():
+for found in for_parsing(PREFIX, get_parsing_context().dag_id):
     globals()[f"{PREFIX}{found.name}"] = expenses_dag(found)

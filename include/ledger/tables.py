@@ -296,3 +296,28 @@ cached_token = sa.Table(
     sa.Column("token", Text),
     sa.Column("renewing_until", UtcDateTime),
 )
+
+reference_change = sa.Table(
+    "reference_change",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    *_owner(),
+    sa.Column("dag_id", Text),
+    sa.Column("run_id", Text),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("action", Text, nullable=False),
+    sa.Column("policy_id", Text, nullable=False),
+    sa.Column("subject", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("applied", sa.Boolean, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index(None, "tenant", "at"),
+)
+
+reference_read = sa.Table(
+    "reference_read",
+    metadata,
+    *_owner(),
+    sa.Column("read_until", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("target", "tenant"),
+)

@@ -196,6 +196,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("budget", name=op.f("pk_limiter")),
     )
     op.create_table(
+        "reference_change",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("dag_id", sa.Text(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("policy_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("applied", sa.Boolean(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reference_change")),
+    )
+    op.create_index(op.f("ix_reference_change_tenant_at"), "reference_change", ["tenant", "at"], unique=False)
+    op.create_table(
+        "reference_read",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("read_until", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("target", "tenant", name=op.f("pk_reference_read")),
+    )
+    op.create_table(
         "report",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
