@@ -111,6 +111,10 @@ class AcknowledgeOperator(TenantOperator):
                     lines.append(f"{journal_key} is in this run and not in the ledger of {scope.target}")
                 elif journal.state not in DONE:
                     lines.append(f"{_described(journal)} (task load, box {index}: {box_name(box)})")
+                elif journal.state == "posted" and journal.incomplete:
+                    lines.append(
+                        f"{journal_key} is posted, and its number or release is missing in the ERP: clear load, box {index}"
+                    )
                 elif journal_key in differing:
                     lines.append(f"{journal_key}: {differing[journal_key]}")
         return lines
