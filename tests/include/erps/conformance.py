@@ -388,10 +388,10 @@ class Conformance:
             with pytest.raises(Rejected) as caught:
                 erp.create(draft, nothing)
             assert draft.reference in str(caught.value)
-            assert caught.value.raw_answer
+            # An ERP that is asked something right before the create may say no there already.
+            assert adapter.created == (1 if caught.value.raw_answer else 0)
             assert len(str(caught.value)) < 2_000
             assert erp.find(draft) == []
-        assert adapter.created == 1
         assert adapter.stored(draft) == []
 
     def test_a_period_that_was_closed_meanwhile_is_rejected(self, adapter: Adapter) -> None:
