@@ -295,7 +295,8 @@ def _number_debits(
     sums["number"] = sums.groupby("journal_key").cumcount() + 1
     rules = grouped["rule"].agg(_joined)
     if tenant.lines == "expense":
-        texts = grouped[["merchant", "category"]].first().agg(_expense_text, axis=1)
+        first = grouped[["merchant", "category"]].first()
+        texts = [_expense_text(*pair) for pair in zip(first["merchant"], first["category"], strict=True)]
     else:
         texts = grouped["category"].agg(_joined)
     for row, rule, text in zip(sums.itertuples(index=False), rules, texts, strict=True):
@@ -334,5 +335,5 @@ def _joined(values: Sequence[str]) -> str:
     return ", ".join(distinct[:4]) + (f" and {len(distinct) - 4} more" if len(distinct) > 4 else "")
 
 
-def _expense_text(row: pd.Series) -> str:
-    return ", ".join(part for part in (row["merchant"], row["category"]) if part)
+def _expense_text(merchant: str, category: str) -> str:
+    return ", ".join(part for part in (merchant, category) if part)
