@@ -104,7 +104,7 @@ def silence(connection: socket.socket) -> None:
 def reads_slowly(connection: socket.socket) -> None:
     end = time.monotonic() + 3
     while time.monotonic() < end:
-        connection.recv(2048)
+        connection.recv(262_144)
         time.sleep(0.05)
 
 
