@@ -6,7 +6,7 @@ company's claim version, and starts over when another run was faster. So nobody 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -343,25 +343,53 @@ def derive_again(
     actor: Actor,
     clock: Clock = utc_now,
 ) -> None:
-    """Apply today's mapping to journals that are not frozen, from the expenses in the ledger."""
+    """Apply today's mapping to journals that are not frozen, from the expenses in the ledger.
+
+    :raises Retryable: other runs of the same company kept claiming first.
+    """
+    for _ in range(_MOST_RACES):
+        try:
+            _derive_once(ledger, scope, tenant, keys, run_day, actor, clock)
+        except _Overtaken:
+            continue
+        return
+    raise Retryable(f"other runs kept claiming reports of {scope.target} first: nothing was written", delay_s=10)
+
+
+def _derive_once(
+    ledger: Ledger,
+    scope: Scope,
+    tenant: Tenant,
+    keys: Sequence[str],
+    run_day: date,
+    actor: Actor,
+    clock: Clock,
+) -> None:
     with ledger.read() as connection:
+        version = _version(connection, scope.target)
         found = [
             journal
             for journal in journals.fetch(connection, scope, keys).values()
             if journal.state in journals.DERIVABLE_STATES and not journal.frozen
         ]
         contents = derivation.stored_contents(connection, scope, found)
-        taken = _references(connection, scope.target)
+        taken = set(_references(connection, scope.target))
+    if not found:
+        return
     for content in contents:
         if content.reference is None:
             content.reference = _free_reference(tenant, content, taken)
+            if content.reference is not None:
+                taken.add(content.reference)
     outcomes = derive_contents(contents, tenant, run_day)
     with ledger.write() as connection:
+        # The expenses were read outside this transaction: a claim in between may have moved them elsewhere.
+        _take_version(connection, scope.target, version)
         for journal in found:
             derivation.write_outcome(connection, journal, outcomes[journal.key], clock(), actor)
 
 
-def _free_reference(tenant: Tenant, content: derivation.Content, taken: frozenset[str]) -> str | None:
+def _free_reference(tenant: Tenant, content: derivation.Content, taken: Collection[str]) -> str | None:
     try:
         wanted = tenant.erp.reference(content.key, tenant.posting.reference_prefix, content.per)
     except ValueError:

@@ -218,6 +218,8 @@ def write_outcome(connection: sa.Connection, journal: Journal, outcome: Outcome,
         "derived_at": now,
         "refreshed_at": now,
         "checked_at": None,
+        "closed_because": None if journal.state != "closed" or not outcome.is_empty else EMPTY,
+        "revision": journal.revision + 1,
     }
     to_state = journal.state
     stays_held = journal.state == "held" and outcome.reasons
@@ -230,9 +232,7 @@ def write_outcome(connection: sa.Connection, journal: Journal, outcome: Outcome,
         to_state = "drafted"
     else:
         changed = connection.execute(
-            tables.journal.update()
-            .where(journals.this(journal), columns.state == journal.state, unfrozen)
-            .values(**values)
+            tables.journal.update().where(journals.unchanged(journal), unfrozen).values(**values)
         )
         if changed.rowcount != 1:
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from include.clock import Clock, utc_now
 from include.erps.port import Erp
@@ -47,12 +48,12 @@ class Replay:
         """
         waited = 0.0
         while self._is_stale(key):
-            if self._take_turn():
+            if (until := self._take_turn()) is not None:
                 try:
                     self._refresh_open_journals(key)
                 finally:
                     with self.ledger.write() as connection:
-                        runs.end_refresh(connection, self.run.key)
+                        runs.end_refresh(connection, self.run.key, until)
                 return
             if waited >= TURN_LASTS_S:
                 raise Retryable("another task of this run is reading the reports again", delay_s=30)
@@ -64,7 +65,7 @@ class Replay:
             journal = journals.fetch(connection, self.scope, [key]).get(key)
         return journal is not None and is_stale(journal)
 
-    def _take_turn(self) -> bool:
+    def _take_turn(self) -> datetime | None:
         with self.ledger.write() as connection:
             return runs.begin_refresh(connection, self.run.key, self.clock(), TURN_LASTS_S)
 
@@ -75,11 +76,15 @@ class Replay:
         stale = [journal.key for journal in found.values() if is_stale(journal)]
         report_ids = queue.reports_in(self.ledger, self.scope, stale)
         day = run_day(self.tenant, self.run.window, self.clock())
+        also_changed: list[str] = []
         if report_ids:
             reading = reading_of(self.read_again(report_ids), self.tenant, window=None)
-            claims.claim(self.ledger, self.scope, self.tenant, reading, day, self.actor, None, self.clock)
+            claimed = claims.claim(self.ledger, self.scope, self.tenant, reading, day, self.actor, None, self.clock)
+            # A report of a stale journal may be in another one too (its card part), which was drafted anew with it.
+            also_changed = [changed for changed in claimed.changed if changed not in stale]
         claims.derive_again(self.ledger, self.scope, self.tenant, stale, day, self.actor, self.clock)
-        checking.check(self.ledger, self.scope, self.tenant, stale, self.open_erp(), self.actor, self.clock)
+        checked = [*stale, *also_changed]
+        checking.check(self.ledger, self.scope, self.tenant, checked, self.open_erp(), self.actor, self.clock)
         columns = tables.journal.c
         with self.ledger.write() as connection:
             connection.execute(

@@ -55,7 +55,9 @@ class FakeClock:
         return self.now.timestamp()
 
 
-def expense(transaction_id: str, cents: int | None = 1000, category: str | None = "Meals", **facts: Any) -> ExpenseFacts:
+def expense(
+    transaction_id: str, cents: int | None = 1000, category: str | None = "Meals", **facts: Any
+) -> ExpenseFacts:
     facts = {"original_cents": cents, "currency": "USD", **facts}
     return ExpenseFacts(transaction_id, cents, category=category, **facts)
 

@@ -21,7 +21,9 @@ FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_b
 
 def binaries() -> Path | None:
     """The folder of ``initdb`` and ``pg_ctl``, newest version first."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True
+    )
     return next((folder for folder in folders if (folder / "initdb").exists()), None)
 
 

@@ -23,7 +23,9 @@ def _first_use(url: str, start: object) -> None:
     with Ledger(url) as ledger:
         ledger.create_if_missing()
         with ledger.write() as connection:
-            connection.execute(tables.claim_version.insert().values(target=str(multiprocessing.current_process().pid), version=1))
+            connection.execute(
+                tables.claim_version.insert().values(target=str(multiprocessing.current_process().pid), version=1)
+            )
 
 
 def count(ledger: Ledger, table: sa.Table) -> int:
@@ -32,10 +34,10 @@ def count(ledger: Ledger, table: sa.Table) -> int:
 
 
 def test_first_use_by_several_processes_at_once_makes_one_ledger(empty_url: sa.URL) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    start = spawn.Barrier(4)
+    fork = multiprocessing.get_context("fork")
+    start = fork.Barrier(4)
     url = empty_url.render_as_string(hide_password=False)
-    processes = [spawn.Process(target=_first_use, args=(url, start)) for _ in range(4)]
+    processes = [fork.Process(target=_first_use, args=(url, start)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:
@@ -143,7 +145,13 @@ def test_a_time_without_a_zone_is_refused(ledger: Ledger) -> None:
 def test_the_connection_types_become_urls() -> None:
     assert str(ledger_url("sqlite", "/data/ledger.db", None, None, None, None)) == "sqlite:////data/ledger.db"
     made = ledger_url("postgres", "db", 5433, "erp", "p@ss/word", "ledger")
-    assert (made.host, made.port, made.username, made.password, made.database) == ("db", 5433, "erp", "p@ss/word", "ledger")
+    assert (made.host, made.port, made.username, made.password, made.database) == (
+        "db",
+        5433,
+        "erp",
+        "p@ss/word",
+        "ledger",
+    )
     with pytest.raises(Misconfigured, match="mysql"):
         ledger_url("mysql", "db", None, None, None, None)
 
