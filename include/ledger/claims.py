@@ -104,6 +104,7 @@ def take_snapshot(connection: sa.Connection, scope: Scope, reading: Reading) -> 
         left=left,
         journals=known,
         contents=contents,
+        claimed=stored.expenses(connection, scope, report_ids),
         claims=stored.claims(connection, scope.target, transaction_ids),
         last_number=_last_numbers(connection, scope, days),
         taken_references=_references(connection, scope.target),
@@ -152,7 +153,7 @@ def _write(
     run: RunKey | None,
     clock: Clock,
 ) -> None:
-    staged = _expense_rows(scope, plan, outcomes)
+    staged = _expense_rows(scope, snapshot, plan, outcomes)
     with ledger.write() as connection:
         now = clock()
         _take_version(connection, scope.target, snapshot.version)
@@ -205,7 +206,8 @@ def _write_reports(
             columns.tenant.in_(scope.names),
             columns.report_id == report.report_id,
         )
-        if snapshot.fingerprints.get(report.report_id) != row["fingerprint"] or known.status != report.status:
+        before = (snapshot.fingerprints.get(report.report_id), known.status, known.approved_at, known.approved_day)
+        if before != (row["fingerprint"], report.status, report.approved_at, report.approved_day):
             _keep_version(connection, scope, this, now)
         row.pop("tenant")
         connection.execute(tables.report.update().where(this).values(**row))
@@ -243,13 +245,18 @@ def _release(connection: sa.Connection, scope: Scope, plan: Plan) -> None:
         )
 
 
-def _expense_rows(scope: Scope, plan: Plan, outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+def _expense_rows(
+    scope: Scope, snapshot: Snapshot, plan: Plan, outcomes: Mapping[str, Outcome]
+) -> list[dict[str, Any]]:
     rows = []
     for content in [*plan.fresh.values(), *plan.changed.values()]:
+        known = snapshot.journals.get(content.key)
         lines_of = outcomes[content.key].lines_of
         for report_id, facts in content.expenses.items():
             for fact in facts:
                 row = stored.expense_row(scope, report_id, content.key, fact)
+                # A journal from before a renaming keeps the old name on all its rows.
+                row["tenant"] = known.tenant if known is not None else scope.tenant
                 row["debit_line"], row["credit_line"] = lines_of.get(fact.transaction_id, (None, None))
                 rows.append(row)
     return rows

@@ -17,6 +17,7 @@ from include.ledger.claims import Claimed
 from include.ledger.database import Ledger
 from include.ledger.journals import Actor, Journal, Scope
 from include.ledger.plan import Reading
+from include.ledger.posting import Poster
 from include.ledger.runs import Run, RunKey
 from include.settings.tenant import Tenant, tenant_from
 from tests.include.ledger.fake_erp import FakeErp
@@ -164,6 +165,18 @@ class Company:
         claims.derive_again(
             self.ledger, self.scope, self.tenant, keys or self.keys(), self.run_day, self.actor, self.clock
         )
+
+    def poster(self, erp: FakeErp, **changes: Any) -> Poster:
+        """Lease 90 s: 60 s for a request, 30 s to settle."""
+        values: dict[str, Any] = {
+            "request_timeout_s": 60,
+            "settle_s": 30,
+            "actor": self.actor,
+            "clock": self.clock,
+            "monotonic": self.clock.monotonic,
+            **changes,
+        }
+        return Poster(self.ledger, self.scope, lambda: erp, **values)
 
     # --- what the ledger holds ---
 

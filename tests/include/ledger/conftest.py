@@ -14,10 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from include.erps.registry import ERPS, Registered
+from include.ledger import tables
 from include.ledger.database import Ledger
 from tests.include.ledger import postgres_cluster
 from tests.include.ledger.company import Company
-from tests.include.ledger.postgres_cluster import Server
+from tests.include.ledger.postgres_cluster import EmptiedDatabase, Server
 
 BACKENDS = ("sqlite", "postgresql")
 
@@ -48,12 +49,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Server) -> str:
+def postgres_ledger(postgres: Server) -> EmptiedDatabase:
     url = postgres.new()
     with Ledger(url) as ledger:
         ledger.create_if_missing()
-    assert url.database is not None
-    return url.database
+    return EmptiedDatabase(url, tables.metadata)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -81,10 +81,9 @@ def ledger_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield sa.make_url(f"sqlite:///{path}")
         return
-    server: Server = request.getfixturevalue("postgres")
-    url = server.new(request.getfixturevalue("postgres_template"))
-    yield url
-    server.drop(url)
+    database: EmptiedDatabase = request.getfixturevalue("postgres_ledger")
+    database.empty()
+    yield database.url
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def running() -> Iterator[sa.URL]:
 
 
 class Server:
-    """Hands out fresh databases, each a copy of a template."""
+    """Hands out fresh databases."""
 
     def __init__(self, url: sa.URL) -> None:
         self._admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
@@ -93,12 +93,11 @@ class Server:
         self._prefix = f"ledger_{os.getpid()}"
         self._made: list[str] = []
 
-    def new(self, template: str | None = None) -> sa.URL:
-        """A database of its own, empty or equal to ``template``."""
+    def new(self) -> sa.URL:
+        """A database of its own, empty."""
         name = f"{self._prefix}_{len(self._made)}"
-        copied = f' TEMPLATE "{template}"' if template else ""
         with self._admin.connect() as connection:
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}"{copied}')
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
         self._made.append(name)
         return self._url.set(database=name)
 
@@ -111,3 +110,19 @@ class Server:
         """Leave a server that is not ours as it was."""
         for name in self._made:
             self.drop(self._url.set(database=name))
+
+
+class EmptiedDatabase:
+    """One database for many tests: much faster than a new one each time, and just as empty."""
+
+    def __init__(self, url: sa.URL, metadata: sa.MetaData) -> None:
+        self.url = url
+        self._engine = sa.create_engine(url)
+        self._delete = "; ".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)
+
+    def empty(self) -> None:
+        """Remove all rows, and whoever a test before left behind."""
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(others)
+            connection.exec_driver_sql(self._delete)
