@@ -93,6 +93,22 @@ def test_a_write_that_raises_leaves_nothing(ledger: Ledger, error: BaseException
     assert count(ledger, tables.claim_version) == 1
 
 
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_a_signal_within_a_statement_is_not_hidden_and_leaves_nothing(ledger: Ledger, access: str) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), getattr(ledger, access)() as connection:
+        if access == "write":
+            connection.execute(tables.claim_version.insert().values(target="t", version=1))
+        sa.event.listen(ledger.engine, "before_cursor_execute", interrupt)
+        try:
+            connection.execute(sa.select(tables.claim_version))
+        finally:
+            sa.event.remove(ledger.engine, "before_cursor_execute", interrupt)
+    assert count(ledger, tables.claim_version) == 0
+
+
 def test_a_locked_sqlite_ledger_is_busy_and_retryable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
     path = tmp_path / "ledger.db"
