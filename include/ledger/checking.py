@@ -8,7 +8,7 @@ from dataclasses import replace
 from include.accounting.reasons import Reason
 from include.clock import Clock, utc_now
 from include.erps.port import Draft, Erp, Problem, Verdict
-from include.ledger import journals, tables
+from include.ledger import journals
 from include.ledger.database import Ledger
 from include.ledger.journals import Actor, Journal, Scope, draft_to_json
 from include.settings.tenant import Tenant
@@ -28,6 +28,8 @@ def check(
 ) -> None:
     """Settle every ``drafted`` journal among ``keys``; other states are left alone.
 
+    A journal that is derived anew while the ERP is being asked stays ``drafted``: the answer was about its old lines.
+
     :raises Retryable: the ERP could not be asked; what was derived stays ``drafted``.
     """
     with ledger.read() as connection:
@@ -42,7 +44,8 @@ def check(
             if verdict is None:
                 reasons = list(journal.reasons) or [_without_payload(journal)]
                 text = " | ".join(reason.text() for reason in reasons)
-                journals.move(connection, journal, "held", now, actor, text, checked_at=now)
+                values = [reason.as_json() for reason in reasons]
+                journals.move(connection, journal, "held", now, actor, text, checked_at=now, reasons=values)
             elif verdict.problems:
                 reasons = [_reason(problem, verdict.draft) for problem in verdict.problems]
                 text = " | ".join(reason.text() for reason in reasons)
@@ -57,11 +60,11 @@ def check(
                     now,
                     actor,
                     "checked: accounts, dimensions and period are good",
-                    where=[tables.journal.c.content_hash.is_not(None)],
                     checked_at=now,
                     reasons=[],
                     payload=draft_to_json(draft),
                     posting_date=draft.posting_date,
+                    revision=journal.revision + 1,
                 )
 
 

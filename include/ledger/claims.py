@@ -6,7 +6,7 @@ company's claim version, and starts over when another run was faster. So nobody 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -104,6 +104,7 @@ def take_snapshot(connection: sa.Connection, scope: Scope, reading: Reading) -> 
         left=left,
         journals=known,
         contents=contents,
+        claimed=stored.expenses(connection, scope, report_ids),
         claims=stored.claims(connection, scope.target, transaction_ids),
         last_number=_last_numbers(connection, scope, days),
         taken_references=_references(connection, scope.target),
@@ -152,7 +153,7 @@ def _write(
     run: RunKey | None,
     clock: Clock,
 ) -> None:
-    staged = _expense_rows(scope, plan, outcomes)
+    staged = _expense_rows(scope, snapshot, plan, outcomes)
     with ledger.write() as connection:
         now = clock()
         _take_version(connection, scope.target, snapshot.version)
@@ -205,7 +206,8 @@ def _write_reports(
             columns.tenant.in_(scope.names),
             columns.report_id == report.report_id,
         )
-        if snapshot.fingerprints.get(report.report_id) != row["fingerprint"] or known.status != report.status:
+        before = (snapshot.fingerprints.get(report.report_id), known.status, known.approved_at, known.approved_day)
+        if before != (row["fingerprint"], report.status, report.approved_at, report.approved_day):
             _keep_version(connection, scope, this, now)
         row.pop("tenant")
         connection.execute(tables.report.update().where(this).values(**row))
@@ -243,13 +245,18 @@ def _release(connection: sa.Connection, scope: Scope, plan: Plan) -> None:
         )
 
 
-def _expense_rows(scope: Scope, plan: Plan, outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+def _expense_rows(
+    scope: Scope, snapshot: Snapshot, plan: Plan, outcomes: Mapping[str, Outcome]
+) -> list[dict[str, Any]]:
     rows = []
     for content in [*plan.fresh.values(), *plan.changed.values()]:
+        known = snapshot.journals.get(content.key)
         lines_of = outcomes[content.key].lines_of
         for report_id, facts in content.expenses.items():
             for fact in facts:
                 row = stored.expense_row(scope, report_id, content.key, fact)
+                # A journal from before a renaming keeps the old name on all its rows.
+                row["tenant"] = known.tenant if known is not None else scope.tenant
                 row["debit_line"], row["credit_line"] = lines_of.get(fact.transaction_id, (None, None))
                 rows.append(row)
     return rows
@@ -342,25 +349,53 @@ def derive_again(
     actor: Actor,
     clock: Clock = utc_now,
 ) -> None:
-    """Apply today's mapping to journals that are not frozen, from the expenses in the ledger."""
+    """Apply today's mapping to journals that are not frozen, from the expenses in the ledger.
+
+    :raises Retryable: other runs of the same company kept claiming first.
+    """
+    for _ in range(_MOST_RACES):
+        try:
+            _derive_once(ledger, scope, tenant, keys, run_day, actor, clock)
+        except _Overtaken:
+            continue
+        return
+    raise Retryable(f"other runs kept claiming reports of {scope.target} first: nothing was written", delay_s=10)
+
+
+def _derive_once(
+    ledger: Ledger,
+    scope: Scope,
+    tenant: Tenant,
+    keys: Sequence[str],
+    run_day: date,
+    actor: Actor,
+    clock: Clock,
+) -> None:
     with ledger.read() as connection:
+        version = _version(connection, scope.target)
         found = [
             journal
             for journal in journals.fetch(connection, scope, keys).values()
             if journal.state in journals.DERIVABLE_STATES and not journal.frozen
         ]
         contents = derivation.stored_contents(connection, scope, found)
-        taken = _references(connection, scope.target)
+        taken = set(_references(connection, scope.target))
+    if not found:
+        return
     for content in contents:
         if content.reference is None:
             content.reference = _free_reference(tenant, content, taken)
+            if content.reference is not None:
+                taken.add(content.reference)
     outcomes = derive_contents(contents, tenant, run_day)
     with ledger.write() as connection:
+        # The expenses were read outside this transaction: a claim in between may have moved them elsewhere.
+        _take_version(connection, scope.target, version)
         for journal in found:
             derivation.write_outcome(connection, journal, outcomes[journal.key], clock(), actor)
 
 
-def _free_reference(tenant: Tenant, content: derivation.Content, taken: frozenset[str]) -> str | None:
+def _free_reference(tenant: Tenant, content: derivation.Content, taken: Collection[str]) -> str | None:
     try:
         wanted = tenant.erp.reference(content.key, tenant.posting.reference_prefix, content.per)
     except ValueError:

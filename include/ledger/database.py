@@ -72,8 +72,7 @@ class Ledger:
             try:
                 yield connection
             finally:
-                if self._is_sqlite:
-                    connection.exec_driver_sql("ROLLBACK")
+                # Also right when a signal broke a statement off: the driver rolls back whatever it had begun.
                 connection.rollback()
 
     @contextmanager
@@ -88,12 +87,8 @@ class Ledger:
             try:
                 yield connection
             except BaseException:
-                if self._is_sqlite:
-                    connection.exec_driver_sql("ROLLBACK")
                 connection.rollback()
                 raise
-            if self._is_sqlite:
-                connection.exec_driver_sql("COMMIT")
             connection.commit()
 
     def create_if_missing(self) -> None:
@@ -137,7 +132,17 @@ def _named_errors() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
-        raise LedgerBusy(f"the ledger's database did not answer ({type(error.orig).__name__}: {error.orig})") from None
+        raise _busy(error) from None
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise _busy(error) from None
+        raise
+    except sa.exc.TimeoutError:
+        raise LedgerBusy("all connections of this process to the ledger's database are in use") from None
+
+
+def _busy(error: sa.exc.DBAPIError) -> LedgerBusy:
+    return LedgerBusy(f"the ledger's database did not answer ({type(error.orig).__name__}: {error.orig})")
 
 
 def ledger_url(conn_type: str | None, host: str | None, port: int | None, login: str | None, password: str | None,

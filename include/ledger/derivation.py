@@ -105,6 +105,7 @@ def _outcome(
     unclaimed = {reason.report_id for reason in content.unclaimed}
     claimed = [report for report in content.reports if report.report_id not in unclaimed]
     reasons = [reason for report in claimed for reason in report_reasons(report, tenant)]
+    reasons += [_too_early(report, tenant) for report in claimed if _is_too_early(report, tenant)]
     reasons += content.unclaimed + derived.reasons
     posting_date = _posting_date(content, tenant, run_day)
     reference, complaint = _reference(content, tenant)
@@ -117,6 +118,21 @@ def _outcome(
                 Reason(found.code, found.message, found.fix, found.subject) for found in tenant.erp.problems(draft)
             ]
     return Outcome(content, derived, reasons, posting_date, draft, lines_of)
+
+
+def _is_too_early(report: ReportFacts, tenant: Tenant) -> bool:
+    return report.approved_day is not None and report.approved_day < tenant.start_date
+
+
+def _too_early(report: ReportFacts, tenant: Tenant) -> Reason:
+    return Reason(
+        "before_start_date",
+        f"It was approved on {report.approved_day}, before `start_date` {tenant.start_date}",
+        f"Settle it as closed, or set an earlier `start_date` in {tenant.name}.yaml and clear this task",
+        report_id=report.report_id,
+        amount_cents=report.total_cents,
+        currency=report.currency,
+    )
 
 
 def _posting_date(content: Content, tenant: Tenant, run_day: date) -> date | None:
@@ -217,6 +233,8 @@ def write_outcome(connection: sa.Connection, journal: Journal, outcome: Outcome,
         "reference": outcome.content.reference,
         "derived_at": now,
         "checked_at": None,
+        "closed_because": None if journal.state != "closed" or not outcome.is_empty else EMPTY,
+        "revision": journal.revision + 1,
     }
     to_state = journal.state
     stays_held = journal.state == "held" and outcome.reasons
@@ -229,9 +247,7 @@ def write_outcome(connection: sa.Connection, journal: Journal, outcome: Outcome,
         to_state = "drafted"
     else:
         changed = connection.execute(
-            tables.journal.update()
-            .where(journals.this(journal), columns.state == journal.state, unfrozen)
-            .values(**values)
+            tables.journal.update().where(journals.unchanged(journal), unfrozen).values(**values)
         )
         if changed.rowcount != 1:
             return False

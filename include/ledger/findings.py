@@ -30,7 +30,7 @@ def record(connection: sa.Connection, scope: Scope, found: _Found, now: datetime
     known = connection.execute(
         sa.select(columns.id).where(
             columns.target == scope.target,
-            columns.tenant == scope.tenant,
+            columns.tenant.in_(scope.names),
             columns.fingerprint == found.fingerprint,
         )
     ).first()

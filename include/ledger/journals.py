@@ -85,7 +85,10 @@ class Scope:
 
 @dataclass(frozen=True)
 class Journal:
-    """A journal as it stands in the ledger."""
+    """A journal as it stood in the ledger when it was read.
+
+    ``revision`` counts the changes of what would be sent: whoever read an older one may neither check nor post it.
+    """
 
     tenant: str
     target: str
@@ -107,6 +110,7 @@ class Journal:
     description: str
     payload: Mapping[str, Any] | None
     frozen: bool
+    revision: int
     attempt_id: int | None
     checked_at: datetime | None
     closed_because: str | None
@@ -185,6 +189,7 @@ def of_row(row: sa.RowMapping) -> Journal:
         description=row["description"] or "",
         payload=row["payload"],
         frozen=row["frozen"],
+        revision=row["revision"],
         attempt_id=row["attempt_id"],
         checked_at=row["checked_at"],
         closed_because=row["closed_because"],
@@ -203,6 +208,12 @@ def this(journal: Journal) -> sa.ColumnElement[bool]:
     return sa.and_(
         columns.target == journal.target, columns.tenant == journal.tenant, columns.journal_key == journal.key
     )
+
+
+def unchanged(journal: Journal) -> sa.ColumnElement[bool]:
+    """The row of one journal, if its state and content are still those that were read."""
+    columns = tables.journal.c
+    return sa.and_(this(journal), columns.state == journal.state, columns.revision == journal.revision)
 
 
 def fetch(connection: sa.Connection, scope: Scope, keys: Iterable[str]) -> dict[str, Journal]:
@@ -268,14 +279,14 @@ def move(
 ) -> bool:
     """Compare-and-set ``journal.state -> to_state`` with its event; false when another process was faster.
 
+    "Faster" is also who changed the content and left the state alone (see :attr:`Journal.revision`).
+
     :raises ValueError: the ledger has no such transition.
     """
     if (journal.state, to_state) not in TRANSITIONS:
         raise ValueError(f"journal {journal.key}: there is no way from {journal.state} to {to_state}")
     changed = connection.execute(
-        tables.journal.update()
-        .where(this(journal), tables.journal.c.state == journal.state, *where)
-        .values(state=to_state, **values)
+        tables.journal.update().where(unchanged(journal), *where).values(state=to_state, **values)
     )
     if changed.rowcount != 1:
         return False

@@ -96,7 +96,7 @@ class Budget:
             insert = sa.text("INSERT INTO limiter (budget, taken_at) VALUES (:name, '[]') ON CONFLICT DO NOTHING")
             connection.execute(insert, {"name": self._name})
             row = connection.execute(query).one()
-        return list(row.taken_at), row.paused_until
+        return sorted(row.taken_at), row.paused_until
 
     def _store(self, connection: sa.Connection, taken: list[float], paused_until: datetime | None) -> None:
         connection.execute(

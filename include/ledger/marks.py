@@ -14,8 +14,9 @@ from include.ledger.journals import Scope
 def to_mark(connection: sa.Connection, scope: Scope) -> list[str]:
     """IDs of reports that are done and not marked yet, in stable order."""
     report, member, journal = tables.report.c, tables.journal_report.c, tables.journal.c
+    # A report keeps the tenant's name under which it came; journals it joins after a renaming carry the new one.
     same_report = sa.and_(
-        member.target == report.target, member.tenant == report.tenant, member.report_id == report.report_id
+        member.target == report.target, member.tenant.in_(scope.names), member.report_id == report.report_id
     )
     same_journal = sa.and_(
         journal.target == member.target, journal.tenant == member.tenant, journal.journal_key == member.journal_key

@@ -27,7 +27,7 @@ class Reading:
 
     ``wanted`` are the reports the run may claim; ``read`` all that came, the known ones for an update; ``absent`` were
     asked for by ID and did not come; ``labelled`` carry the tenant's export label already; ``too_early`` were
-    approved before ``start_date``.
+    approved before ``start_date``. ``extracted_at`` is the start of the export that did not bring the absent ones.
     """
 
     read: Mapping[str, ReportFacts]
@@ -49,6 +49,7 @@ class Snapshot:
     left: dict[str, list[str]]
     journals: dict[str, Journal]
     contents: dict[str, Content]
+    claimed: dict[str, dict[str, list[ExpenseFacts]]]
     claims: dict[str, tuple[str, str, str]]
     last_number: dict[date, int]
     taken_references: frozenset[str]
@@ -99,44 +100,69 @@ class _Planner:
 
     def plan(self) -> Plan:
         for report_id in sorted(self.reading.absent):
-            self._leave_or_find(report_id, None)
-        new: list[ReportFacts] = []
-        for report_id, report in sorted(self.reading.read.items()):
-            if self.snapshot.members.get(report_id):
-                self._known(report)
-            elif self._is_approved(report) and self._may_claim(report):
-                former = self._reopenable(report_id)
-                if former is not None:
-                    self._put(report, former)
-                else:
-                    new.append(report)
+            self._gone(report_id)
+        # Who keeps what it had comes first: a second report with the same expense is then the one that is held.
+        by_id = sorted(
+            self.reading.read.values(), key=lambda report: (not self._is_unchanged(report), report.report_id)
+        )
+        new = [report for report in by_id if self._place(report)]
         self._claim_new(new)
         return self.result
+
+    def _place(self, report: ReportFacts) -> bool:
+        """Deal with a report that the ledger knows; true when it is to be claimed anew."""
+        report_id = report.report_id
+        if self.snapshot.members.get(report_id):
+            return self._known(report)
+        if not self._is_approved(report) or not self._may_claim(report):
+            return False
+        former = self._reopenable(report_id)
+        return former is None or not self._put(report, former)
 
     def _is_approved(self, report: ReportFacts) -> bool:
         return report.status in self.tenant.expensify.states
 
     def _is_released(self, claim: tuple[str, str, str]) -> bool:
-        """The claim belongs to a report that this plan reads afresh and whose journals may still change."""
-        tenant_name, report_id, _ = claim
-        if tenant_name not in self.tenant.names:
+        """The claim belongs to a report that this plan reads afresh, in a journal that may still change."""
+        tenant_name, report_id, key = claim
+        if tenant_name not in self.tenant.names or key not in self.snapshot.journals:
             return False
-        known = report_id in self.reading.read or report_id in self.reading.absent
-        return known and bool(self.snapshot.members.get(report_id)) and self._is_open(report_id)
+        report = self.reading.read.get(report_id)
+        if report is None and report_id not in self.reading.absent:
+            return False
+        at = report.extracted_at if report is not None else self.reading.extracted_at
+        return self._is_newer(report_id, at) and _may_change(self.snapshot.journals[key])
+
+    def _is_newer(self, report_id: str, at: datetime | None) -> bool:
+        """An export that was started earlier than the one the ledger holds says nothing new."""
+        known = self.snapshot.reports.get(report_id)
+        return known is None or known.extracted_at is None or at is None or at > known.extracted_at
+
+    def _is_unchanged(self, report: ReportFacts) -> bool:
+        """Nothing about it differs from what the ledger holds, and all of it is claimed."""
+        journals = self._journals_of(report.report_id)
+        if not journals or not all(_may_change(journal) for journal in journals):
+            return False
+        parts = self._parts(report)
+        for journal in journals:
+            content = self.snapshot.contents[journal.key]
+            if any(reason.report_id == report.report_id for reason in content.unclaimed):
+                return False
+            if _ids(content.expenses[report.report_id]) != _ids(parts.pop(journal.part, [])):
+                return False
+            held = next(item for item in content.reports if item.report_id == report.report_id)
+            if _as_read(held) != _as_read(report):
+                return False
+        return not parts and self._is_approved(report)
 
     def _journals_of(self, report_id: str) -> list[Journal]:
         return [self.snapshot.journals[key] for key in self.snapshot.members.get(report_id, ())]
 
-    def _is_open(self, report_id: str) -> bool:
-        """None of the report's journals is frozen or settled, and this reading is newer than the last."""
-        known = self.snapshot.reports.get(report_id)
-        at = self.reading.extracted_at
-        newer = known is None or known.extracted_at is None or at is None or at > known.extracted_at
-        return newer and all(_may_change(journal) for journal in self._journals_of(report_id))
-
     def _may_claim(self, report: ReportFacts) -> bool:
         report_id = report.report_id
-        if report_id in self.reading.too_early:
+        was_ours = bool(self.snapshot.left.get(report_id))
+        too_early = report.approved_day is not None and report.approved_day < self.tenant.start_date
+        if report_id in self.reading.too_early or (was_ours and too_early):
             self._find(
                 "before_start_date",
                 report,
@@ -144,6 +170,9 @@ class _Planner:
                 f"Approved on {report.approved_day}, before `start_date` {self.tenant.start_date}: never posted",
             )
             return False
+        if was_ours:
+            # It left a journal of ours and has come back: no window has to ask for it again.
+            return True
         if report_id not in self.reading.wanted:
             return False
         if report_id in self.reading.labelled:
@@ -157,41 +186,52 @@ class _Planner:
             return False
         return True
 
-    def _known(self, report: ReportFacts) -> None:
+    def _known(self, report: ReportFacts) -> bool:
+        """True when the report left its journal and is to be claimed anew."""
         report_id = report.report_id
         if report_id in self.reading.wanted:
             self.result.in_window += self.snapshot.members[report_id]
-        if any(not _may_change(journal) for journal in self._journals_of(report_id)):
-            self._compare_with_posted(report)
-        elif not self._is_open(report_id):
-            return
-        elif not self._is_approved(report):
-            self._leave_or_find(report_id, report)
-        else:
-            self._put(report, self.snapshot.members[report_id])
-
-    def _leave_or_find(self, report_id: str, report: ReportFacts | None) -> None:
-        """The report was deleted in Expensify, or is no longer approved."""
+        if not self._is_newer(report_id, report.extracted_at):
+            return False
         journals = self._journals_of(report_id)
-        if not journals:
-            return
-        if not self._is_open(report_id):
-            frozen = [journal for journal in journals if not _may_change(journal)]
-            if frozen and report is None:
-                known = self.snapshot.reports[report_id]
-                self._find(
-                    "deleted_after_posting", known, frozen[0].key, "Expensify no longer gives this report, it is posted"
-                )
-            return
-        for journal in journals:
-            self._content(journal.key, without=report_id)
-            self.result.left.append((journal.key, report_id))
-        if report is not None:
+        sent = [journal for journal in journals if not _may_change(journal)]
+        keys = [journal.key for journal in journals if _may_change(journal)]
+        if sent:
+            self._compare_with_posted(report, sent[0])
+            keys += self._reopenable(report_id) or [] if self._is_approved(report) else []
+        if not self._is_approved(report):
+            self._leave(report_id, keys)
             self.result.updated[report_id] = report
+        elif sent:
+            self._put_open_part(report, sent, keys)
+        elif self._is_unchanged(report):
+            self._claim(report, report.expenses, keys[0])
+            self.result.updated[report_id] = report
+        elif not self._put(report, keys):
+            self._leave(report_id, keys)
+            return True
+        return False
 
-    def _compare_with_posted(self, report: ReportFacts) -> None:
+    def _leave(self, report_id: str, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._content(key, without=report_id)
+            self.result.left.append((key, report_id))
+
+    def _gone(self, report_id: str) -> None:
+        """The report was asked for by ID and Expensify gave none: it was deleted there, or moved out of sight."""
+        journals = self._journals_of(report_id)
+        if not journals or not self._is_newer(report_id, self.reading.extracted_at):
+            return
+        sent = [journal for journal in journals if not _may_change(journal)]
+        if sent:
+            known = self.snapshot.reports[report_id]
+            self._find(
+                "deleted_after_posting", known, sent[0].key, "Expensify no longer gives this report, it is posted"
+            )
+        self._leave(report_id, [journal.key for journal in journals if _may_change(journal)])
+
+    def _compare_with_posted(self, report: ReportFacts, journal: Journal) -> None:
         known = self.snapshot.reports[report.report_id]
-        journal = next(journal for journal in self._journals_of(report.report_id) if not _may_change(journal))
         now_is, was = report.fingerprint(), self.snapshot.fingerprints.get(report.report_id)
         if not was:
             # A person closed it before it was ever read: there is nothing to compare with.
@@ -211,10 +251,39 @@ class _Planner:
             )
         elif report.approved_at != known.approved_at or report.approved_day != known.approved_day:
             self._find("reapproved_after_posting", report, journal.key, f"Approved again on {report.approved_day}")
-        else:
-            if report.status != known.status:
-                self.result.updated[report.report_id] = report
+        elif report.status == known.status:
             return
+        self.result.updated[report.report_id] = report
+
+    def _put_open_part(self, report: ReportFacts, sent: Sequence[Journal], keys: Sequence[str]) -> None:
+        """One part of the report is sent, the other not yet: that one is made anew, as long as the sent one still holds."""
+        if not keys:
+            return
+        claimed = self.snapshot.claimed.get(report.report_id, {})
+        booked = {fact.transaction_id: fact for journal in sent for fact in claimed.get(journal.key, ())}
+        rest = [fact for fact in report.expenses if fact.transaction_id not in booked]
+        read = {fact.transaction_id: fact for fact in report.expenses}
+        open_parts = {self.snapshot.journals[key].part for key in keys}
+        parts = self._parts(replace(report, expenses=rest))
+        differs = any(
+            fact.transaction_id not in read or _as_booked(read[fact.transaction_id]) != _as_booked(fact)
+            for fact in booked.values()
+        )
+        if differs or any(expenses and part not in open_parts for part, expenses in parts.items()):
+            conflict: Reason | None = Reason(
+                NOT_CLAIMED,
+                f"Another part of the report is in journal {sent[0].key}, which is sent, and has changed since",
+                "Undo that change in Expensify and clear this task, or book the difference by hand and settle this journal",
+                subject=sent[0].key,
+                report_id=report.report_id,
+                amount_cents=sum(fact.amount_cents or 0 for fact in rest),
+                currency=report.currency,
+            )
+        else:
+            conflict = self._claim(report, rest, keys[0])
+        for key in keys:
+            content = self._content(key, without=report.report_id)
+            self._fill(content, report, parts.get(content.part, []), conflict)
         self.result.updated[report.report_id] = report
 
     def _find(self, kind: str, report: ReportFacts, journal_key: str | None, message: str) -> None:
@@ -223,10 +292,10 @@ class _Planner:
 
     def _reopenable(self, report_id: str) -> list[str] | None:
         """Journals that the report left and that are closed for being empty: they come back under the same key."""
-        former = self.snapshot.left.get(report_id, [])
-        journals = [self.snapshot.journals[key] for key in former if key in self.snapshot.journals]
-        empty = [journal.key for journal in journals if journal.state == "closed" and journal.closed_because == EMPTY]
-        return empty or None
+        former = [self.snapshot.journals[key] for key in self.snapshot.left.get(report_id, ())]
+        empty = [journal.key for journal in former if journal.state == "closed" and journal.closed_because == EMPTY]
+        # Where its main part went on with other reports, the card part alone is no place to return to.
+        return empty if empty and len(empty) == len(former) else None
 
     def _content(self, key: str, without: str | None = None) -> Content:
         """The content of an existing journal, to be changed; ``without`` takes a report out."""
@@ -245,27 +314,46 @@ class _Planner:
             content.unclaimed = [reason for reason in content.unclaimed if reason.report_id != without]
         return content
 
-    def _put(self, report: ReportFacts, keys: Sequence[str]) -> None:
-        """Replace the report's rows in its own journals (or bring it back into those it left)."""
+    def _put(self, report: ReportFacts, keys: Sequence[str]) -> bool:
+        """Replace the report's rows in its own journals, or bring it back into those it left; false if it fits no longer."""
         journals = [self.snapshot.journals[key] for key in keys]
+        if not all(self._fits(report, journal) for journal in journals):
+            return False
         parts = self._parts(report)
-        conflict = self._claim(report, journals[0].key)
-        by_part = {journal.part: journal for journal in journals}
-        for part in parts:
-            if part not in by_part and MAIN in by_part and part == CARD:
-                main = by_part[MAIN]
-                self._add(self._new_content(f"{main.key}-C", CARD, main.per, main.approval_date, report), report, parts)
-            elif part not in by_part and CARD in by_part and part == MAIN:
-                card = by_part[CARD]
-                key = card.key.removesuffix("-C")
-                self._add(self._new_content(key, MAIN, card.per, card.approval_date, report), report, parts)
+        conflict = self._claim(report, report.expenses, journals[0].key)
         for journal in journals:
             content = self._content(journal.key, without=report.report_id)
-            if content.day is None or journal.per == "report":
-                content.day = report.approved_day
-            content.currency = content.currency if len(content.reports) else report.currency
-            self._fill(content, report, parts.get(journal.part, []), conflict)
+            if not content.reports:
+                content.day, content.currency = report.approved_day, report.currency
+            self._fill(content, report, parts.pop(journal.part, []), conflict)
+        first = journals[0]
+        for part, expenses in parts.items():
+            stem = first.key.removesuffix("-C")
+            key = f"{stem}-C" if part == CARD else stem
+            content = self._new_content(key, part, first.per, self.result.changed[first.key].day, report)
+            self._fill(content, report, expenses, conflict)
         self.result.updated[report.report_id] = report
+        return True
+
+    def _fits(self, report: ReportFacts, journal: Journal) -> bool:
+        """A day's journal holds one approval day, one currency and, for AP documents, either paid or unpaid reports."""
+        stored = self.result.changed.get(journal.key) or self.snapshot.contents[journal.key]
+        others = [other for other in stored.reports if other.report_id != report.report_id]
+        if journal.per == "report" or not others:
+            return True
+        return (
+            report.approved_day == stored.day
+            and report.currency == stored.currency
+            and all(self._is_paid(other) == self._is_paid(report) for other in others)
+        )
+
+    def _is_paid(self, report: ReportFacts) -> bool:
+        """Whether it goes into a journal apart from those that are still owed."""
+        return (
+            self.tenant.erp.document_kind == "bill"
+            and self.tenant.posting.credit.already_reimbursed is not None
+            and report.already_reimbursed
+        )
 
     def _parts(self, report: ReportFacts) -> dict[str, list[ExpenseFacts]]:
         """Which expenses go into the main journal and which into the card's own."""
@@ -276,10 +364,10 @@ class _Planner:
             parts.setdefault(MAIN if expense.reimbursable else CARD, []).append(expense)
         return parts or {MAIN: []}
 
-    def _claim(self, report: ReportFacts, key: str) -> Reason | None:
-        """Claim all expenses of the report, or none: why not."""
-        counts = Counter(expense.transaction_id for expense in report.expenses)
-        for expense in report.expenses:
+    def _claim(self, report: ReportFacts, expenses: Sequence[ExpenseFacts], key: str) -> Reason | None:
+        """Claim all these expenses of the report, or none: why not."""
+        counts = Counter(expense.transaction_id for expense in expenses)
+        for expense in expenses:
             if counts[expense.transaction_id] > 1:
                 return Reason(
                     NOT_CLAIMED,
@@ -303,7 +391,7 @@ class _Planner:
                     amount_cents=expense.amount_cents,
                     currency=report.currency,
                 )
-        for expense in report.expenses:
+        for expense in expenses:
             self.owner[expense.transaction_id] = (self.tenant.name, report.report_id, key)
         return None
 
@@ -323,9 +411,10 @@ class _Planner:
         self.result.joined.append((content.key, report.report_id))
 
     def _new_content(self, key: str, part: str, per: str, day: date | None, report: ReportFacts) -> Content:
+        stem, number = key, 1
         while key in self.keys:
-            stem, _, number = key.rpartition("-")
-            key = f"{stem}-{int(number) + 1}" if stem and number.isdigit() and per == "report" else f"{key}-2"
+            number += 1
+            key = f"{stem}-{number}"
         self.keys.add(key)
         content = Content(key, part, per, day, report.currency, self._take_reference(key, per))
         self.result.fresh[key] = content
@@ -341,10 +430,6 @@ class _Planner:
         self.references.add(wanted)
         return wanted
 
-    def _add(self, content: Content, report: ReportFacts, parts: Mapping[str, list[ExpenseFacts]]) -> None:
-        conflict = self._claim(report, content.key)
-        self._fill(content, report, parts.get(content.part, []), conflict)
-
     def _claim_new(self, reports: list[ReportFacts]) -> None:
         for report in reports:
             self.result.updated[report.report_id] = report
@@ -352,12 +437,13 @@ class _Planner:
             for report in reports:
                 self._open(report.report_id, "report", report.approved_day, [report])
             return
-        apart = self._apart(reports)
         undated = [report for report in reports if report.approved_day is None]
         days: dict[date, list[ReportFacts]] = {}
         for report in reports:
             if report.approved_day is not None:
                 days.setdefault(report.approved_day, []).append(report)
+        # In the order in which they will be claimed: whoever comes first has a shared expense.
+        apart = self._apart([*(report for _, of_day in sorted(days.items()) for report in of_day), *undated])
         for day, of_day in sorted(days.items()):
             together = [report for report in of_day if report.report_id not in apart]
             for group in self._groups(together):
@@ -382,7 +468,7 @@ class _Planner:
                 if part not in contents:
                     own = f"{key}-C" if part == CARD else key
                     contents[part] = self._new_content(own, part, per, day, report)
-            conflict = self._claim(report, key)
+            conflict = self._claim(report, report.expenses, key)
             for part, expenses in parts.items():
                 self._fill(contents[part], report, expenses, conflict)
 
@@ -411,21 +497,21 @@ class _Planner:
 
     def _groups(self, reports: Sequence[ReportFacts]) -> list[list[ReportFacts]]:
         """One group per currency (and, for AP documents, per who is still owed), split where the ERP takes fewer lines."""
-        splits_paid = (
-            self.tenant.erp.document_kind == "bill" and self.tenant.posting.credit.already_reimbursed is not None
-        )
         groups: dict[tuple[str, bool], list[ReportFacts]] = {}
         for report in reports:
-            groups.setdefault((report.currency or "", splits_paid and report.already_reimbursed), []).append(report)
+            groups.setdefault((report.currency or "", self._is_paid(report)), []).append(report)
         most = self.tenant.erp.max_lines
         listed = [group for _, group in sorted(groups.items())]
         return listed if most is None else [part for group in listed for part in self._split(group, most)]
 
     def _split(self, reports: list[ReportFacts], most: int) -> list[list[ReportFacts]]:
         def lines(group: list[ReportFacts]) -> int:
-            trial = Content("-", MAIN, "day", None, None, "-", group)
-            trial.expenses = {report.report_id: report.expenses for report in group}
-            return sum(1 for line in derive_contents([trial], self.tenant, self.run_day)["-"].derived.lines)
+            trials = {part: Content(part, part, "day", None, None, "-", group) for part in (MAIN, CARD)}
+            for report in group:
+                for part, expenses in self._parts(report).items():
+                    trials[part].expenses[report.report_id] = expenses
+            outcomes = derive_contents(list(trials.values()), self.tenant, self.run_day).values()
+            return max(sum(1 for line in outcome.derived.lines if line.amount_cents) for outcome in outcomes)
 
         if len(reports) < 2 or lines(reports) <= most:
             return [reports]
@@ -438,3 +524,17 @@ def _may_change(journal: Journal) -> bool:
     if journal.frozen or journal.state in ("posting", "posted", "conflict"):
         return False
     return journal.state != "closed" or journal.closed_because == EMPTY
+
+
+def _ids(expenses: Iterable[ExpenseFacts]) -> list[str]:
+    return sorted(fact.transaction_id for fact in expenses)
+
+
+def _as_read(report: ReportFacts) -> ReportFacts:
+    """Everything about it but when it was read."""
+    expenses = sorted(report.expenses, key=lambda fact: fact.transaction_id)
+    return replace(report, expenses=expenses, extracted_at=None)
+
+
+def _as_booked(fact: ExpenseFacts) -> tuple[object, ...]:
+    return (fact.amount_cents, fact.category, fact.tags, fact.reimbursable, fact.bank, fact.card_name)

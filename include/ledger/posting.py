@@ -67,6 +67,18 @@ class _LostLease(Retryable):
     """Another process took the journal over before anything was sent."""
 
 
+class _Sending:
+    """``before_send`` for one create; remembers that the client was allowed to send."""
+
+    def __init__(self, renew: Callable[[str], None]) -> None:
+        self._renew = renew
+        self.has_begun = False
+
+    def __call__(self, document: str) -> None:
+        self._renew(document)
+        self.has_begun = True
+
+
 class Poster:
     """Posts journals of one scope through one open ERP session.
 
@@ -146,6 +158,8 @@ class Poster:
 
     def _take_over(self, journal: Journal) -> int | None:
         with self._ledger.write() as connection:
+            if not self._holds(connection, journal, journal.attempt_id):
+                return None
             attempt = tables.attempt.c
             until = connection.execute(
                 sa.select(attempt.lease_until).where(attempt.attempt_id == journal.attempt_id)
@@ -159,6 +173,19 @@ class Poster:
                     until=until,
                 )
             return self._next_attempt(connection, journal, journal.attempt_id)
+
+    def _holds(self, connection: sa.Connection, journal: Journal, attempt_id: int | None) -> bool:
+        """Whether the journal is being posted by this attempt; its row stays locked until the transaction ends.
+
+        Renewing a lease and taking over after one both begin here, so that neither overlooks the other.
+        """
+        columns = tables.journal.c
+        query = (
+            sa.select(columns.attempt_id)
+            .where(journals.this(journal), columns.state == "posting", columns.attempt_id == attempt_id)
+            .with_for_update()
+        )
+        return connection.execute(query).first() is not None
 
     def _next_attempt(self, connection: sa.Connection, journal: Journal, old: int | None) -> int | None:
         """Compare-and-set the journal's attempt; ``None`` when another process was faster."""
@@ -196,15 +223,17 @@ class Poster:
         for round_ in range(1, MOST_CREATES + 1):
             try:
                 erp = self._open_erp()
+                asked_at = self._clock()
                 documents = erp.find(draft)
             except ExpenseError:
                 self._end(attempt_id, "lookup_failed", release=True)
                 raise
             if documents:
                 return self._adopt(journal, draft, attempt_id, documents)
-            self._require_proof_of_absence(journal, attempt_id)
+            self._require_proof_of_absence(journal, attempt_id, asked_at)
+            sending = _Sending(partial(self._before_send, journal, attempt_id))
             try:
-                document = erp.create(draft, partial(self._before_send, journal, attempt_id))
+                document = erp.create(draft, sending)
             except Rejected as error:
                 raise self._reject(journal, attempt_id, error) from None
             except NotExecuted as error:
@@ -217,15 +246,15 @@ class Poster:
                 attempt_id = again
                 continue
             except UnknownOutcome as error:
-                raise self._unknown(journal, attempt_id, error) from None
+                raise self._unknown(journal, attempt_id, error, error.raw_answer) from None
             except _LostLease:
                 raise
-            except Refused:
-                # Refused before it was sent: before_send has not been called, or it raised.
-                self._end(attempt_id, "not_sent", release=True)
-                raise
-            except Retryable:
-                self._end(attempt_id, "not_sent", release=True)
+            except Exception as error:
+                # Whatever else it is: once the request was on its way, only the port's own words end the doubt.
+                if sending.has_begun:
+                    raise self._unknown(journal, attempt_id, error) from error
+                if isinstance(error, ExpenseError):
+                    self._end(attempt_id, "not_sent", release=True)
                 raise
             return self._confirm(journal, draft, attempt_id, document, "posted")
         raise AssertionError("unreachable: the last round ends in a raise")
@@ -233,17 +262,10 @@ class Poster:
     def _before_send(self, journal: Journal, attempt_id: int, document: str) -> None:
         """Renew the lease for the one request that has the effect; raises when the journal is no longer ours."""
         began = self._monotonic()
-        now = self._clock()
         with self._ledger.write() as connection:
-            ours = connection.execute(
-                sa.select(sa.func.count()).where(
-                    journals.this(journal),
-                    tables.journal.c.state == "posting",
-                    tables.journal.c.attempt_id == attempt_id,
-                )
-            ).scalar_one()
-            if ours != 1:
+            if not self._holds(connection, journal, attempt_id):
                 raise _LostLease(f"journal {journal.key}: another process took it over; nothing was sent", delay_s=5)
+            now = self._clock()
             connection.execute(
                 tables.attempt.update()
                 .where(tables.attempt.c.attempt_id == attempt_id)
@@ -253,8 +275,11 @@ class Poster:
             self._end(attempt_id, "not_sent", release=True, sent_at=None)
             raise _LostLease(f"journal {journal.key}: the ledger was too slow to lease it; nothing was sent", delay_s=5)
 
-    def _require_proof_of_absence(self, journal: Journal, attempt_id: int) -> None:
-        """One empty look-up is proof, unless an earlier create's outcome is unknown: then a second, a settle time later."""
+    def _require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> None:
+        """One empty look-up is proof, unless an earlier create's outcome is unknown: then a second, a settle time later.
+
+        :param asked_at: when this empty look-up began; the one before counts from its end.
+        """
         attempt = tables.attempt.c
         mine = sa.and_(
             attempt.target == journal.target,
@@ -263,6 +288,8 @@ class Poster:
         )
         now = self._clock()
         with self._ledger.write() as connection:
+            if not self._holds(connection, journal, attempt_id):
+                raise _LostLease(f"journal {journal.key}: another process took it over; nothing was sent", delay_s=5)
             unknown = sa.and_(
                 mine,
                 attempt.sent_at.is_not(None),
@@ -275,7 +302,7 @@ class Poster:
             first_empty = connection.execute(
                 sa.select(sa.func.min(attempt.absent_at)).where(mine, attempt.absent_at > last_sent)
             ).scalar()
-            since = (now - first_empty).total_seconds() if first_empty is not None else -1.0
+            since = (asked_at - first_empty).total_seconds() if first_empty is not None else -1.0
             if first_empty is not None and since >= self._settle_s:
                 connection.execute(tables.attempt.update().where(unknown).values(outcome="absent", ended_at=now))
                 return
@@ -306,7 +333,9 @@ class Poster:
         )
         with self._ledger.write() as connection:
             self._write_end(connection, attempt_id, "conflict", raw_answer=documents[0].raw_answer)
-            self._move_posting(connection, journal, attempt_id, "conflict", message, reasons=[reason.as_json()])
+            moved = self._move_posting(connection, journal, attempt_id, "conflict", message, reasons=[reason.as_json()])
+        if not moved:
+            raise _LostLease(f"journal {journal.key}: another process took it over", delay_s=5)
         raise Conflict(f"journal {journal.key}: {reason.text()}")
 
     def _confirm(self, journal: Journal, draft: Draft, attempt_id: int, document: ErpDocument, outcome: str) -> Posted:
@@ -348,16 +377,35 @@ class Poster:
                 journal.document_number, journal.posted_debit_cents, status=journal.erp_status
             )
             complete = self._open_erp().complete(journal.draft(), known)
-            with self._ledger.write() as connection:
-                connection.execute(
-                    tables.journal.update()
-                    .where(journals.this(journal), tables.journal.c.state == "posted")
-                    .values(document_number=complete.number, erp_status=complete.status, incomplete=False)
-                )
+            self._write_completion(journal, known, complete)
             journal = self._read(journal.key)
+            if complete.number is None:
+                raise Retryable(
+                    f"journal {journal.key} is posted, the ERP does not show its number yet; the next try only asks for it",
+                    delay_s=self._settle_s,
+                )
         return _as_posted(journal)
 
-    def _reject(self, journal: Journal, attempt_id: int, error: Rejected) -> Rejected:
+    def _write_completion(self, journal: Journal, known: ErpDocument, complete: ErpDocument) -> None:
+        draft = journal.draft()
+        total = known.total_cents if complete.total_cents is None else complete.total_cents
+        with self._ledger.write() as connection:
+            connection.execute(
+                tables.journal.update()
+                .where(journals.this(journal), tables.journal.c.state == "posted")
+                .values(
+                    document_number=complete.number,
+                    erp_status=complete.status or known.status,
+                    posted_debit_cents=total,
+                    incomplete=complete.number is None,
+                )
+            )
+            if total is not None and total != draft.control_total_cents:
+                # A total that shows only now is compared only now; the same difference is recorded once.
+                shown = replace(complete, total_cents=total)
+                self._find_difference(connection, journal, draft, shown, self._clock())
+
+    def _reject(self, journal: Journal, attempt_id: int, error: Rejected) -> ExpenseError:
         reason = Reason(
             "rejected",
             f"The ERP refused the journal: {error}",
@@ -368,7 +416,7 @@ class Poster:
         with self._ledger.write() as connection:
             self._write_end(connection, attempt_id, "rejected", raw_answer=error.raw_answer)
             # A definite refusal thaws the journal: it may be derived again, only its key and reference stay.
-            self._move_posting(
+            moved = self._move_posting(
                 connection,
                 journal,
                 attempt_id,
@@ -378,6 +426,8 @@ class Poster:
                 attempt_id=None,
                 reasons=[reason.as_json()],
             )
+        if not moved:
+            return _LostLease(f"journal {journal.key}: it was taken over after its create was refused", delay_s=5)
         return Rejected(f"journal {journal.key}: {reason.text()}")
 
     def _not_executed(self, journal: Journal, attempt_id: int, error: NotExecuted, *, last: bool) -> int | None:
@@ -394,16 +444,20 @@ class Poster:
             raise _LostLease(f"journal {journal.key}: another process took it over", delay_s=5)
         return following
 
-    def _unknown(self, journal: Journal, attempt_id: int, error: UnknownOutcome) -> UnknownOutcome:
+    def _unknown(
+        self, journal: Journal, attempt_id: int, error: Exception, raw_answer: str | None = None
+    ) -> UnknownOutcome:
         attempt = tables.attempt.c
         with self._ledger.write() as connection:
-            self._write_end(connection, attempt_id, "unknown", raw_answer=error.raw_answer)
+            # A client that does not know its outcome may have sent without saying so.
+            sent_at = sa.func.coalesce(attempt.sent_at, self._clock(), type_=attempt.sent_at.type)
+            self._write_end(connection, attempt_id, "unknown", raw_answer=raw_answer, sent_at=sent_at)
             until = connection.execute(
                 sa.select(attempt.lease_until).where(attempt.attempt_id == attempt_id)
             ).scalar_one()
         wait = max(0.0, (until - self._clock()).total_seconds()) + 0.5
         return UnknownOutcome(
-            f"journal {journal.key}: it was sent and its outcome is unknown ({error}); the next try, in {wait:.0f} s, "
+            f"journal {journal.key}: it was sent and its outcome is unknown ({_said(error)}); the next try, in {wait:.0f} s, "
             "looks it up and never posts it a second time",
             delay_s=wait,
         )
@@ -448,6 +502,11 @@ class Poster:
             .where(tables.attempt.c.attempt_id == attempt_id)
             .values(outcome=outcome, ended_at=now, **values)
         )
+
+
+def _said(error: Exception) -> str:
+    """Our own errors speak for themselves; what others say may hold an address or a secret."""
+    return str(error) if isinstance(error, ExpenseError) else type(error).__name__
 
 
 def refusal(journal: Journal) -> Refused:

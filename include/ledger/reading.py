@@ -32,24 +32,26 @@ def reading_of(
     zone = tenant.zone
     read: dict[str, ReportFacts] = {}
     asked: set[str] = set()
-    unlabelled: set[str] | None = None
-    latest: datetime | None = None
+    probed: set[str] = set()
+    unlabelled: set[str] = set()
+    asked_at: datetime | None = None
     part: Part | None = None
     for item in read_export(lines):
         if isinstance(item, Part):
             part = item
-            latest = max(latest, part.started_at) if latest else part.started_at
             if _is_label_probe(part):
-                unlabelled = unlabelled or set()
+                probed |= set(part.report_ids)
             elif part.report_ids:
                 asked |= set(part.report_ids)
+                asked_at = min(asked_at, part.started_at) if asked_at else part.started_at
             continue
         assert part is not None
         if _is_label_probe(part):
-            assert unlabelled is not None
             unlabelled.add(item.report_id)
             continue
-        read[item.report_id] = report_facts(item, zone, part.started_at)
+        known = read.get(item.report_id)
+        if known is None or known.extracted_at is None or known.extracted_at <= part.started_at:
+            read[item.report_id] = report_facts(item, zone, part.started_at)
     named_ids = set(named)
     wanted: set[str] = set()
     too_early: set[str] = set()
@@ -60,14 +62,13 @@ def reading_of(
             too_early.add(report.report_id)
         else:
             wanted.add(report.report_id)
-    labelled = (named_ids & set(read)) - unlabelled if unlabelled is not None else set()
     return Reading(
         read=read,
         wanted=frozenset(wanted),
         absent=frozenset(asked - set(read)),
-        labelled=frozenset(labelled),
+        labelled=frozenset((probed & set(read)) - unlabelled),
         too_early=frozenset(too_early),
-        extracted_at=latest,
+        extracted_at=asked_at,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from include.clock import Clock, utc_now
 from include.erps.port import Erp
@@ -50,12 +51,12 @@ class Replay:
         """
         waited = 0.0
         while key in self.stale([key]):
-            if self._take_turn():
+            if (until := self._take_turn()) is not None:
                 try:
                     self._refresh_open_journals(key)
                 finally:
                     with self.ledger.write() as connection:
-                        runs.end_refresh(connection, self.run.key)
+                        runs.end_refresh(connection, self.run.key, until)
                 return
             if waited >= TURN_LASTS_S:
                 raise Retryable("another task of this run is reading the reports again", delay_s=30)
@@ -74,7 +75,7 @@ class Replay:
             or (journal.state in ("held", "rejected") and checked.get(journal.key, -1) < self.clear_number)
         ]
 
-    def _take_turn(self) -> bool:
+    def _take_turn(self) -> datetime | None:
         with self.ledger.write() as connection:
             return runs.begin_refresh(connection, self.run.key, self.clock(), TURN_LASTS_S)
 
@@ -84,10 +85,14 @@ class Replay:
         stale = self.stale(listed)
         report_ids = queue.reports_in(self.ledger, self.scope, stale)
         day = run_day(self.tenant, self.run.window, self.clock())
+        also_changed: list[str] = []
         if report_ids:
             reading = reading_of(self.read_again(report_ids), self.tenant, window=None)
-            claims.claim(self.ledger, self.scope, self.tenant, reading, day, self.actor, None, self.clock)
+            claimed = claims.claim(self.ledger, self.scope, self.tenant, reading, day, self.actor, None, self.clock)
+            # A report of a stale journal may be in another one too (its card part), which was drafted anew with it.
+            also_changed = [changed for changed in claimed.changed if changed not in stale]
         claims.derive_again(self.ledger, self.scope, self.tenant, stale, day, self.actor, self.clock)
-        checking.check(self.ledger, self.scope, self.tenant, stale, self.open_erp(), self.actor, self.clock)
+        checked = [*stale, *also_changed]
+        checking.check(self.ledger, self.scope, self.tenant, checked, self.open_erp(), self.actor, self.clock)
         with self.ledger.write() as connection:
             runs.set_checked(connection, self.run.key, stale, self.clear_number)

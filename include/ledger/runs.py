@@ -116,7 +116,11 @@ def keys(connection: sa.Connection, key: RunKey) -> list[str]:
 
 
 def append(connection: sa.Connection, scope: Scope, key: RunKey, journal_keys: Iterable[str]) -> None:
-    """Add journals at the end; those that are in the run already keep their place."""
+    """Add journals at the end; those that are in the run already keep their place.
+
+    The run's row is locked, so that two writers never take the same position.
+    """
+    connection.execute(sa.select(tables.run.c.run_id).where(_this(key)).with_for_update())
     present = keys(connection, key)
     known = set(present)
     fresh = [journal_key for journal_key in dict.fromkeys(journal_keys) if journal_key not in known]
@@ -194,15 +198,15 @@ def runs_of(connection: sa.Connection, scope: Scope, journal_keys: Sequence[str]
     return found
 
 
-def begin_refresh(connection: sa.Connection, key: RunKey, now: datetime, lasts_s: float) -> bool:
-    """Take the run's turn to read its open journals again; false while another task of the run does."""
+def begin_refresh(connection: sa.Connection, key: RunKey, now: datetime, lasts_s: float) -> datetime | None:
+    """Take the run's turn to read its open journals again; until when it is ours, or ``None`` while another has it."""
+    until = now + timedelta(seconds=lasts_s)
     free = sa.or_(tables.run.c.refreshing_until.is_(None), tables.run.c.refreshing_until <= now)
-    taken = connection.execute(
-        tables.run.update().where(_this(key), free).values(refreshing_until=now + timedelta(seconds=lasts_s))
-    )
-    return taken.rowcount == 1
+    taken = connection.execute(tables.run.update().where(_this(key), free).values(refreshing_until=until))
+    return until if taken.rowcount == 1 else None
 
 
-def end_refresh(connection: sa.Connection, key: RunKey) -> None:
-    """Give the turn back."""
-    connection.execute(tables.run.update().where(_this(key)).values(refreshing_until=None))
+def end_refresh(connection: sa.Connection, key: RunKey, until: datetime) -> None:
+    """Give the turn back, unless it ran out and is another's by now."""
+    ours = tables.run.c.refreshing_until == until
+    connection.execute(tables.run.update().where(_this(key), ours).values(refreshing_until=None))

@@ -189,6 +189,7 @@ journal = sa.Table(
     sa.Column("content_hash", Text),
     sa.Column("payload", sa.JSON),
     sa.Column("frozen", sa.Boolean, nullable=False, default=False),
+    sa.Column("revision", sa.Integer, nullable=False, default=0),
     sa.Column("attempt_id", Id),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("derived_at", UtcDateTime),

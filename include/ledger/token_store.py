@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken, MultiFernet
@@ -63,7 +63,7 @@ class LedgerTokens:
     def renewing(self, name: str) -> Iterator[None]:
         """See :class:`include.erps.shared_state.TokenStore`."""
         waited = 0.0
-        while not self._take_turn(name):
+        while (until := self._take_turn(name)) is None:
             if waited > TURN_LASTS_S:
                 raise Retryable(f"another task keeps renewing the session {name}", delay_s=5)
             self._sleep(_POLL_S)
@@ -72,22 +72,26 @@ class LedgerTokens:
             yield
         finally:
             with self._ledger.write() as connection:
+                # Only our own turn is given back: one that lasted too long may be another's by now.
+                columns = tables.cached_token.c
                 connection.execute(
-                    tables.cached_token.update().where(tables.cached_token.c.name == name).values(renewing_until=None)
+                    tables.cached_token.update()
+                    .where(columns.name == name, columns.renewing_until == until)
+                    .values(renewing_until=None)
                 )
 
-    def _take_turn(self, name: str) -> bool:
+    def _take_turn(self, name: str) -> datetime | None:
+        """Until when the turn is ours; ``None`` while another has it."""
         columns = tables.cached_token.c
-        now = self._clock()
         with self._ledger.write() as connection:
             self._ensure(connection, name)
+            now = self._clock()
+            until = now + timedelta(seconds=TURN_LASTS_S)
             free = sa.or_(columns.renewing_until.is_(None), columns.renewing_until <= now)
             taken = connection.execute(
-                tables.cached_token.update()
-                .where(columns.name == name, free)
-                .values(renewing_until=now + timedelta(seconds=TURN_LASTS_S))
+                tables.cached_token.update().where(columns.name == name, free).values(renewing_until=until)
             )
-            return taken.rowcount == 1
+            return until if taken.rowcount == 1 else None
 
     def _set(self, name: str, token: str | None) -> None:
         with self._ledger.write() as connection:
