@@ -18,6 +18,7 @@ ALL_RUNS = "~"
 PAGE = 100
 POLL_S = 0.3
 # Airflow answers 503 "database is locked" on a busy SQLite metadata database, and a 500 for the same reason elsewhere.
+LOCKED = ("database is locked", "Database error")
 BUSY_TRIES = 8
 
 
@@ -66,7 +67,7 @@ class AirflowApi:
             if answer.status_code == 401 and attempt == 0:
                 del self._http.headers["Authorization"]
                 continue
-            locked = answer.status_code in (500, 503) and "database is locked" in answer.text
+            locked = answer.status_code in (500, 503) and any(text in answer.text for text in LOCKED)
             if (answer.status_code == 503 or locked) and attempt + 1 < BUSY_TRIES:
                 time.sleep(0.5 * (attempt + 1))
                 continue

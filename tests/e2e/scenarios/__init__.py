@@ -1,0 +1,5 @@
+"""The scenarios; importing this package fills ``tests.e2e.suite.SCENARIOS``."""
+
+from tests.e2e.scenarios import crashes, holds, setups, windows
+
+__all__ = ["crashes", "holds", "setups", "windows"]
