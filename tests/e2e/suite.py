@@ -24,8 +24,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from include.sandbox.server import Sandbox
-from scripts.airflow_api import ENDED, AirflowApi, AirflowApiError
+from scripts.airflow_api import ENDED, AirflowApiError
 from scripts.local_airflow import LocalAirflow
 from tests.e2e.erps.under_test import ErpUnderTest
 from tests.e2e.tenants import Tenant
@@ -89,9 +91,10 @@ class RunWatch(threading.Thread):
 
     EVERY_S = 0.5
 
-    def __init__(self, api: AirflowApi) -> None:
+    def __init__(self, airflow: LocalAirflow) -> None:
         super().__init__(name="run-watch", daemon=True)
-        self._api = api
+        self._airflow = airflow
+        self._gone: str | None = None
         self._states: dict[tuple[str, str], str] = {}
         self._not_before: dict[tuple[str, str], float] = {}
         self._changed = threading.Condition()
@@ -100,12 +103,16 @@ class RunWatch(threading.Thread):
 
     def run(self) -> None:
         while not self._ends.wait(self.EVERY_S):
+            self._gone = self._airflow.ended()
             asked_at, asked = time.monotonic(), datetime.now(UTC)
             try:
-                runs = self._api.request(
+                runs = self._airflow.api.request(
                     "GET", "dags/~/dagRuns", params={"updated_at_gte": self._since.isoformat(), "limit": 100}
                 )["dag_runs"]
-            except (AirflowApiError, OSError):
+            except (AirflowApiError, httpx.HTTPError):
+                if self._gone:
+                    with self._changed:
+                        self._changed.notify_all()
                 continue
             # What changes while the question is answered is asked for again.
             if len(runs) < 100:
@@ -130,7 +137,9 @@ class RunWatch(threading.Thread):
         """The state the run ends in, or the one it is in when time is up."""
         name = (dag_id, run_id)
         with self._changed:
-            self._changed.wait_for(lambda: self._states.get(name) in ENDED, timeout_s)
+            self._changed.wait_for(lambda: self._gone or self._states.get(name) in ENDED, timeout_s)
+            if self._gone:
+                raise RuntimeError(f"Airflow is gone: {self._gone}\n{self._airflow.log_tail()}")
             return self._states.get(name, "unknown")
 
 
@@ -183,7 +192,7 @@ class Suite:
     def play(self, airflow: LocalAirflow) -> None:
         """Start all scenarios on the running Airflow."""
         self._airflow = airflow
-        self._watch = RunWatch(airflow.api)
+        self._watch = RunWatch(airflow)
         self._watch.start()
         for scene, play in self._plays:
             self._futures[scene.name, scene.erp.name] = self._threads.submit(self._perform, scene, play)
