@@ -108,6 +108,7 @@ class _Planner:
                 former = self._reopenable(report_id)
                 if former is not None:
                     self._put(report, former)
+                    self.result.in_window += former
                 else:
                     new.append(report)
         self._claim_new(new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from itertools import chain
 
 from include.accounting.intake import report_facts
 from include.accounting.reports import ReportFacts
@@ -27,13 +28,18 @@ def reading_of(
 
     A report that came in several parts counts as the part with the latest start says.
     """
+    lines = iter(lines)
+    first = next(lines, None)
+    if first is None:
+        # An empty window, such as that of a second run by hand on one day, asks Expensify for nothing.
+        return Reading(read={}, wanted=frozenset())
     zone = tenant.zone
     read: dict[str, ReportFacts] = {}
     asked: set[str] = set()
     unlabelled: set[str] | None = None
     latest: datetime | None = None
     part: Part | None = None
-    for item in read_export(lines):
+    for item in read_export(chain([first], lines)):
         if isinstance(item, Part):
             part = item
             latest = max(latest, part.started_at) if latest else part.started_at

@@ -13,6 +13,8 @@ from cryptography.fernet import Fernet
 
 from scripts.local_airflow import PROJECT, LocalAirflow
 
+pytest.register_assert_rewrite("tests.e2e.scenarios", "tests.e2e.tenants")
+
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Any]:

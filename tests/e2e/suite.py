@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +34,7 @@ from tests.e2e.erps.under_test import ErpUnderTest
 from tests.e2e.tenants import Tenant
 
 Play = Generator[None, None, None]
-AT_A_TIME = 12
+AT_A_TIME = 16
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,9 @@ class Suite:
         self._scenes: list[Scene] = []
         self._plays: list[tuple[Scene, Play]] = []
         self._futures: dict[tuple[str, str], Future[None]] = {}
+        self._calm = threading.Condition()
+        self._playing = 0
+        self._quiet_turn = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="scene")
 
     def next_number(self) -> int:
@@ -195,6 +199,8 @@ class Suite:
         self._watch = RunWatch(airflow)
         self._watch.start()
         for scene, play in self._plays:
+            with self._calm:
+                self._playing += 1
             self._futures[scene.name, scene.erp.name] = self._threads.submit(self._perform, scene, play)
 
     def _perform(self, scene: Scene, play: Play) -> None:
@@ -212,7 +218,30 @@ class Suite:
                 if tenant.is_valid:
                     tenant.verify()
         finally:
+            self._one_less()
             self.seconds[f"{scene.name}[{scene.erp.name}]"] = time.monotonic() - began
+
+    def _one_less(self) -> None:
+        with self._calm:
+            self._playing -= 1
+            self._calm.notify_all()
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Wait until no other scenario plays, and have Airflow alone.
+
+        For backfills: on a busy SQLite database Airflow answers 503 to one, takes its runs back, and the scheduler, which
+        has seen them, ends.
+        """
+        self._one_less()
+        with self._calm:
+            self._calm.wait_for(lambda: self._playing == 0)
+        with self._quiet_turn:
+            try:
+                yield
+            finally:
+                with self._calm:
+                    self._playing += 1
 
     def reparse(self) -> None:
         """Have Airflow read the tenant files again now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -243,17 +244,20 @@ class Tenant:
 
     def kill_task(self, run_id: str, task_id: str, map_index: int = -1) -> None:
         """``kill -9`` of the process that executes the task, and of nothing else."""
-        identity = self.box(run_id, task_id, map_index)["id"]
-        killed = False
+        found = self.task_processes(run_id, task_id, map_index)
+        assert found, f"{task_id} of {run_id} has no process"
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+
+    def task_processes(self, run_id: str, task_id: str, map_index: int = -1) -> list[int]:
+        """The process that executes a task; its supervisor is another one."""
+        title = f"airflow worker -- {self.box(run_id, task_id, map_index)['id']}".encode()
+        found = []
         for pid in self.airflow.processes():
-            try:
-                command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if f"airflow worker -- {identity}".encode() in command:
-                os.kill(pid, signal.SIGKILL)
-                killed = True
-        assert killed, f"{task_id} of {run_id} has no process"
+            with contextlib.suppress(OSError):
+                if title in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
+        return found
 
     # --- the ERP --------------------------------------------------------------------------------------------------
 
@@ -292,6 +296,8 @@ class Tenant:
 
     def rows(self, table: str, where: str = "1=1", values: Sequence[Any] = ()) -> list[Mapping[str, Any]]:
         """This tenant's rows of a ledger table, whatever its name was."""
+        if not self.suite.ledger_file.exists():
+            return []  # the first task makes it
         marks = ",".join("?" * len(self.names))
         with closing(sqlite3.connect(f"file:{self.suite.ledger_file}?mode=ro", uri=True, timeout=60)) as database:
             database.row_factory = sqlite3.Row

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from expensify_erp.hooks.expensify import ExpensifyHook
+from expensify_erp.operators.exports import naming
 from expensify_erp.operators.load import box_name
 from expensify_erp.operators.tenant import TenantOperator
 from include.accounting.money import written
@@ -66,7 +67,7 @@ class AcknowledgeOperator(TenantOperator):
             with hook.get_conn() as client:
                 client.mark_exported(report_ids, label)
         except BadCredentials:
-            with hook.get_conn() as client:
+            with naming(tenant.expensify.connection), hook.get_conn() as client:
                 client.mark_exported(report_ids, label)
         with ledger.write() as connection:
             marks.set_marked(connection, scope, report_ids, utc_now())

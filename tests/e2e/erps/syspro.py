@@ -26,6 +26,7 @@ class SysproCompany:
             period=today.month,
             first_number=100 * number,
         )
+        self.user = self.operator.name
         self.secrets = (self.operator.password, self.books.password)
         with sandbox.lock:
             sandbox.syspro.sessions.seats = 1000

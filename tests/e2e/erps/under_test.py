@@ -30,6 +30,8 @@ class Document:
 class Company(Protocol):
     """One company of the ERP in the sandbox, with a user of its own."""
 
+    user: str
+    """Who logs on."""
     secrets: Sequence[str]
     """What must never be seen outside of the connection."""
 

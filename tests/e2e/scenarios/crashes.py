@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
+import os
+import signal
 
 from include.sandbox.faults import Delay, Drop
 from tests.e2e.reports import meals
 from tests.e2e.suite import Play, Scene, scenario
-from tests.e2e.tenants import PATIENCE_S, Tenant, key, until
+from tests.e2e.tenants import Tenant, key, until
 
 NEVER = 3600.0
 
@@ -26,26 +26,12 @@ def transform_is_killed_between_its_claim_and_its_xcom(scene: Scene) -> Play:
 
 
 def _kill_transform_after_its_claim(tenant: Tenant, run: str) -> None:
-    """Hold the ledger's write lock between transform's first and second transaction, and kill it there."""
-    until(lambda: tenant.box(run, "transform")["state"] == "running", "transform runs", every_s=0.1)
-    database = sqlite3.connect(tenant.suite.ledger_file, timeout=0, isolation_level=None)
-    deadline = time.monotonic() + PATIENCE_S
-    try:
-        while time.monotonic() < deadline:
-            try:
-                database.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                continue
-            query = "SELECT count(*) FROM journal WHERE tenant = ?"
-            if database.execute(query, [tenant.name]).fetchone()[0]:
-                covered = "SELECT covered_at FROM run WHERE tenant = ? AND run_id = ?"
-                assert database.execute(covered, [tenant.name, run]).fetchone()[0] is None, "came too late"
-                tenant.kill_task(run, "transform")
-                return
-            database.execute("ROLLBACK")
-        raise TimeoutError("transform claimed nothing")
-    finally:
-        database.close()
+    """The claim is committed and seen here long before the task has told Airflow of anything."""
+    until(lambda: tenant.box(run, "transform")["state"] == "running", "transform runs")
+    processes = until(lambda: tenant.task_processes(run, "transform"), "transform has a process", every_s=0.1)
+    until(tenant.states, "transform has claimed", every_s=0.002)
+    for pid in processes:
+        os.kill(pid, signal.SIGKILL)
 
 
 @scenario
@@ -112,6 +98,7 @@ def lost_answers_are_looked_up_before_anything_is_repeated(scene: Scene) -> Play
 @scenario
 def a_run_deleted_while_it_posts_is_taken_over_by_the_next(scene: Scene) -> Play:
     tenant = scene.tenant()
+    tenant.settings["erp"]["settle_s"] = 20  # time enough to delete the run
     tenant.report(3, meals(1250))
     tenant.order(scene.erp.create, key(3), Drop(), "after")
     yield
