@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ZONE = ZoneInfo("America/Chicago")
 # A machine under load takes its time; what never happens is worth the wait only once.
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0
 DONE = ("posted", "closed")
 
 

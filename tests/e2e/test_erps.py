@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +73,20 @@ def test_raw_exports_are_encrypted(suite: Suite) -> None:
         assert not content.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")), f"{path} is compressed, not encrypted"
 
 
+def test_the_servers_limits_were_respected(suite: Suite, sandbox: Any) -> None:
+    suite.wait_for_all()
+    assert sandbox.expensify.limits.windows, "they are on"
+    assert sandbox.expensify.limits.refused == 0
+    assert sandbox.syspro.overlaps == 0
+
+
 def _everything_written(suite: Suite) -> Iterator[tuple[str, bytes]]:
-    """Logs, metadata database, ledger, archive: whole files, so that nothing is missed; and what a task renders."""
-    places = [suite.airflow.home, suite.ledger_file.parent]
-    for place in places:
+    """Every file of this Airflow and of the ledger; databases as text too, where pages cut no value in two."""
+    for place in (suite.airflow.home, suite.ledger_file.parent):
         for path in place.rglob("*"):
-            if path.is_file():
-                yield str(path), path.read_bytes()
+            if not path.is_file():
+                continue
+            yield str(path), path.read_bytes()
+            if path.suffix == ".db":
+                with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as database:
+                    yield f"{path} as text", "\n".join(database.iterdump()).encode()
