@@ -1,8 +1,10 @@
 """A small typed client of Airflow's public REST API (``/api/v2``): what a person does in the UI, for scripts and tests."""
 
 import json
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -18,6 +20,7 @@ ALL_RUNS = "~"
 PAGE = 100
 POLL_S = 0.3
 # Airflow answers 503 "database is locked" on a busy SQLite metadata database, and a 500 for the same reason elsewhere.
+LOCKED = ("database is locked", "Database error")
 BUSY_TRIES = 8
 
 
@@ -37,6 +40,9 @@ class AirflowApi:
         self._login = {"username": username, "password": password}
         # trust_env off: a proxy of the machine must never see a loopback request.
         self._http = httpx.Client(base_url=self.base_url, timeout=timeout_s, trust_env=False)
+        # On SQLite, changes that Airflow answers at the same time wait for one another until they time out, and the
+        # scheduler with them: it then ends. So one client sends one change at a time.
+        self._one_change = threading.Lock()
 
     def close(self) -> None:
         self._http.close()
@@ -56,17 +62,18 @@ class AirflowApi:
         for attempt in range(BUSY_TRIES):
             if "Authorization" not in self._http.headers:
                 self._authorize()
-            answer = self._http.request(
-                method,
-                f"/api/v2/{path}",
-                params=dict(params or {}),
-                content=None if body is None else json.dumps(body, default=_as_json),
-                headers={"Accept": "application/json", "Content-Type": "application/json"},
-            )
+            with nullcontext() if method == "GET" else self._one_change:
+                answer = self._http.request(
+                    method,
+                    f"/api/v2/{path}",
+                    params=dict(params or {}),
+                    content=None if body is None else json.dumps(body, default=_as_json),
+                    headers={"Accept": "application/json", "Content-Type": "application/json"},
+                )
             if answer.status_code == 401 and attempt == 0:
                 del self._http.headers["Authorization"]
                 continue
-            locked = answer.status_code in (500, 503) and "database is locked" in answer.text
+            locked = answer.status_code in (500, 503) and any(text in answer.text for text in LOCKED)
             if (answer.status_code == 503 or locked) and attempt + 1 < BUSY_TRIES:
                 time.sleep(0.5 * (attempt + 1))
                 continue

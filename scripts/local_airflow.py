@@ -5,8 +5,11 @@
     with LocalAirflow(home=tmp_path, dags_folder=project / "dags") as airflow:
         airflow.api.wait_for_dag("expenses__midwest")
 
-The three components are started separately instead of ``airflow standalone``: no triggerer (nothing here defers), no
-fourth process that relays output, and a start that does not migrate the database a second time.
+The components are started separately instead of ``airflow standalone``: no triggerer (nothing here defers), no process that
+relays output, a start that does not migrate the database a second time, and two API servers, one for people and one for
+tasks. A single one stands still on SQLite when a person's click and a task's report meet: Airflow writes the click's audit
+line on the server's only loop, where it waits for a lock that the task's request gives back on that same loop; until the
+time-out ends it the scheduler waits too, and dies of it.
 
 Everything lives in ``home``: configuration, metadata database (SQLite unless a PostgreSQL URL is given), logs, keys.
 The configuration is a file, ``airflow.cfg``, so that ``AIRFLOW_HOME=<home> airflow ...`` typed by hand means the same
@@ -39,7 +42,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 USERNAME = "admin"
 # In the order in which they end: the scheduler waits for running tasks, and these report to the API server.
-COMPONENTS = ("scheduler", "dag-processor", "api-server")
+COMPONENTS = ("scheduler", "dag-processor", "task-api-server", "api-server")
+SQLITE_TIMEOUT_S = 30
 # Migrating an empty database costs about eight seconds, copying the result none.
 TEMPLATES = PROJECT / ".run" / "templates"
 
@@ -84,9 +88,11 @@ class LocalAirflow:
         self.dags_folder = dags_folder.resolve()
         self.plugins_folder = plugins_folder.resolve() if plugins_folder else self.home / "no-plugins"
         self.logs = self.home / "logs"
-        self.database_url = database_url or f"sqlite:///{self.home}/airflow.db"
+        # Its default of five seconds is too short for a busy machine: a scheduler that meets a locked database ends.
+        self.database_url = database_url or f"sqlite:///{self.home}/airflow.db?timeout={SQLITE_TIMEOUT_S}"
         self.port = port or free_port()
         self.url = f"http://{HOST}:{self.port}"
+        self._task_port = free_port()
         self.username = USERNAME
         self.password = password or ""
         self._environment = dict(environment or {})
@@ -108,7 +114,8 @@ class LocalAirflow:
             # The log server of the scheduler would take a fixed port; the logs are files the API server reads itself.
             "scheduler": [*bin_airflow, "scheduler", "--skip-serve-logs"],
             "dag-processor": [*bin_airflow, "dag-processor"],
-            "api-server": [*bin_airflow, "api-server", "--host", HOST, "--port", str(self.port)],
+            "task-api-server": self._api_server("execution", self._task_port),
+            "api-server": self._api_server("core", self.port),
         }
         self._group = ProcessGroup(
             [Program(name, argv[name], self.log_file(name)) for name in COMPONENTS],
@@ -123,6 +130,10 @@ class LocalAirflow:
         except BaseException:
             self.stop()
             raise
+
+    def _api_server(self, apps: str, port: int) -> list[str]:
+        serve = [sys.executable, "-m", "airflow", "api-server", "--host", HOST]
+        return [*serve, "--port", str(port), "--apps", apps]
 
     def stop(self) -> None:
         """End every process of this Airflow, running tasks too; returns when none is left."""
@@ -158,6 +169,10 @@ class LocalAirflow:
         self.stop()
 
     @property
+    def _task_url(self) -> str:
+        return f"http://{HOST}:{self._task_port}/execution"
+
+    @property
     def api(self) -> AirflowApi:
         if self._api is None:
             raise RuntimeError("Airflow is not running: call start() first")
@@ -175,6 +190,8 @@ class LocalAirflow:
                     parts = {part: (health[part] or {}).get("status") for part in ("scheduler", "dag_processor")}
                     state = ", ".join(f"{part}: {status}" for part, status in parts.items())
                     if set(parts.values()) == {"healthy"}:
+                        state = "the tasks' API server does not answer yet"
+                        http.get(f"{self._task_url}/health").raise_for_status()
                         return
                 time.sleep(0.2)
         raise AirflowDidNotStart(
@@ -190,7 +207,7 @@ class LocalAirflow:
             folder.mkdir(parents=True, exist_ok=True)
         self._write_config()
         if self.database_url.startswith("sqlite:///"):
-            self._make_sqlite(Path(self.database_url.removeprefix("sqlite:///")))
+            self._make_sqlite(Path(self.database_url.removeprefix("sqlite:///").partition("?")[0]))
         else:
             self._migrate(self.env())
 
@@ -246,7 +263,7 @@ class LocalAirflow:
             ("core", "fernet_key"): keep("core", "fernet_key", Fernet.generate_key().decode()),
             ("core", "simple_auth_manager_users"): f"{self.username}:admin",
             ("core", "simple_auth_manager_passwords_file"): str(password_file),
-            ("core", "execution_api_server_url"): f"{self.url}/execution/",
+            ("core", "execution_api_server_url"): f"{self._task_url}/",
             ("database", "sql_alchemy_conn"): self.database_url,
             ("api", "host"): HOST,
             ("api", "port"): str(self.port),

@@ -117,7 +117,10 @@ class _Planner:
         if not self._is_approved(report) or not self._may_claim(report):
             return False
         former = self._reopenable(report_id)
-        return former is None or not self._put(report, former)
+        if former is None or not self._put(report, former):
+            return True
+        self.result.in_window += former
+        return False
 
     def _is_approved(self, report: ReportFacts) -> bool:
         return report.status in self.tenant.expensify.states

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import chain
 
 from include.accounting.intake import report_facts
 from include.accounting.reports import ReportFacts
@@ -29,6 +30,11 @@ def reading_of(
 
     A report that came in several parts counts as the part with the latest start says.
     """
+    lines = iter(lines)
+    first = next(lines, None)
+    if first is None:
+        # An empty window, such as that of a second run by hand on one day, asks Expensify for nothing.
+        return Reading(read={}, wanted=frozenset())
     zone = tenant.zone
     read: dict[str, ReportFacts] = {}
     asked: set[str] = set()
@@ -36,7 +42,7 @@ def reading_of(
     unlabelled: set[str] = set()
     asked_at: datetime | None = None
     part: Part | None = None
-    for item in read_export(lines):
+    for item in read_export(chain([first], lines)):
         if isinstance(item, Part):
             part = item
             if _is_label_probe(part):

@@ -13,6 +13,8 @@ from cryptography.fernet import Fernet
 
 from scripts.local_airflow import PROJECT, LocalAirflow
 
+pytest.register_assert_rewrite("tests.e2e.scenarios", "tests.e2e.tenants")
+
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Any]:
@@ -45,6 +47,10 @@ def airflow(
         PROJECT / "dags",
         PROJECT / "plugins",
         environment={"EXPENSIFY_ERP_TENANTS": str(tenants_folder)},
+        # Tasks mostly wait: for their servers, for Expensify's request budget, for a lease.
+        parallelism=8,
+        # Parsing the DAG files again and again would cost one of two cores; scenarios ask for it where they need it.
+        refresh_s=300,
         stop_grace_s=5,
     )
     with local:

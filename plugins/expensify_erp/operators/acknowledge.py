@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from expensify_erp.hooks.expensify import ExpensifyHook
+from expensify_erp.operators.exports import naming
 from expensify_erp.operators.load import box_name
 from expensify_erp.operators.tenant import TenantOperator
 from include.accounting.money import written
@@ -73,7 +74,7 @@ class AcknowledgeOperator(TenantOperator):
                 client.mark_exported(report_ids, label, note)
         except BadCredentials:
             # The key may have been rotated a moment ago; marking twice is harmless.
-            with hook.get_conn() as client:
+            with naming(tenant.expensify.connection), hook.get_conn() as client:
                 client.mark_exported(report_ids, label, note)
         self.log.info("marked %d reports as exported (%s)", len(report_ids), label)
 

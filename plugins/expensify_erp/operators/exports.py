@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow.sdk import ObjectStoragePath
@@ -30,8 +31,18 @@ def export(ledger: Ledger, tenant: Tenant, queries: Sequence[ExportQuery], run_i
     try:
         _export_into(file, ledger, tenant, queries, run_id, hook)
     except BadCredentials:
-        _export_into(file, ledger, tenant, queries, run_id, hook)
+        with naming(tenant.expensify.connection):
+            _export_into(file, ledger, tenant, queries, run_id, hook)
     return file
+
+
+@contextmanager
+def naming(connection: str) -> Iterator[None]:
+    """Put the Airflow connection's name into a refusal of its credentials."""
+    try:
+        yield
+    except BadCredentials as error:
+        raise BadCredentials(f"connection {connection}: {error}") from None
 
 
 def export_reports(ledger: Ledger, tenant: Tenant, report_ids: Sequence[str], run_id: str) -> ObjectStoragePath:

@@ -1,0 +1,6 @@
+"""The scenarios; importing this package fills ``tests.e2e.suite.SCENARIOS``."""
+
+from tests.e2e.scenarios import windows  # first: the longest  # isort: skip
+from tests.e2e.scenarios import crashes, holds, setups
+
+__all__ = ["crashes", "holds", "setups", "windows"]
