@@ -130,7 +130,8 @@ def _decimal(value: object, name: str) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise Unreadable(f"{name} is not a number") from None
-    if not number.is_finite() or number.adjusted() > _MOST_DIGITS or number.as_tuple().exponent < -_MOST_DECIMALS:
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or number.adjusted() > _MOST_DIGITS or exponent < -_MOST_DECIMALS:
         raise Unreadable(f"{name} is not a number of a sensible size")
     return number
 

@@ -131,7 +131,7 @@ class Checks:
                     "account_missing",
                     line.account,
                     f"IFS has the code part value {line.account} and no account of that name",
-                    "add the account in IFS, or map to another one; where the view of accounts differs, erp.check_accounts: false",
+                    "add the account in IFS, or map to another one (erp.check_accounts: false where this view is another)",
                 )
             ]
         given = self.settings.code_values(line)

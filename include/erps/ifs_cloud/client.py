@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from include.erps.ifs_cloud import documents, odata
 from include.erps.ifs_cloud.checks import Checks
 from include.erps.ifs_cloud.lookups import Lookups, Template
-from include.erps.ifs_cloud.outcomes import OutOfDate, Outcomes
+from include.erps.ifs_cloud.outcomes import Outcomes, OutOfDate
 from include.erps.ifs_cloud.session import Session
 from include.erps.ifs_cloud.settings import IfsCloudSettings
 from include.erps.ifs_cloud.tokens import ClientCredentials, Tokens

@@ -92,8 +92,8 @@ class Lookups:
             answer = self._session.read(path, f"company {company}")
             if answer is None:
                 raise Misconfigured(
-                    f"IFS shows no company {company!r} to this service user, and its empty lists would then prove nothing: correct "
-                    "erp.company in the tenant file, or allow the company for the user in IFS"
+                    f"IFS shows no company {company!r} to this service user, and its empty lists would prove nothing: "
+                    "correct erp.company in the tenant file, or allow the company for the user in IFS"
                 )
             try:
                 body = object_of(answer)
@@ -111,7 +111,8 @@ class Lookups:
             names = self._names
             path, column = self._path(names.code_parts, names.code_parts_set), "CodePartValue"
             fixed = odata.both(self._ours, odata.equal("CodePart", letter))
-            keys, select = ("Company", "CodePart", column), _CODE_FIELDS
+            keys: tuple[str, ...] = ("Company", "CodePart", column)
+            select: tuple[str, ...] = _CODE_FIELDS
         else:
             entity_set, column = self._settings.per_letter.place(letter)
             path, fixed = self._path(self._settings.per_letter.projection, entity_set), self._ours
@@ -252,7 +253,7 @@ class Lookups:
         if not self._settings.read_vouchers:
             return None
         kind, year, number = key
-        parts = {
+        parts: dict[str, odata.Value] = {
             "Company": self._settings.company_id,
             "AccountingYear": year,
             "VoucherType": kind,
@@ -307,5 +308,5 @@ def _demand(row: Mapping[str, object], letter: str) -> Demand:
         return "can"
     for demand in ("can", "mandatory", "blocked"):
         if str(value).lower() == demand:
-            return demand  # type: ignore[return-value]
+            return demand
     raise Unreadable(f"ReqCode{letter} is {value!r}")

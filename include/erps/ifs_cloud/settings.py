@@ -100,7 +100,7 @@ class IfsCloudSettings(ErpSettings):
     user_group: str | None = Field(default=None, min_length=1, max_length=30)
     """``None``: the template's."""
     reference_serie: str = Field(default="EXPENSIFY", min_length=1, max_length=50)
-    code_parts: dict[str, Letter | None] = Field(default_factory=lambda: {"cost_center": "B", "project": "C"})
+    code_parts: dict[str, Letter | None] = Field(default={"cost_center": "B", "project": "C"})
     """Dimension to code part; ``null``: this dimension is not sent on purpose."""
     code_part_style: Literal["one_set", "per_letter"] = "one_set"
     projections: Projections = Field(default_factory=Projections)
