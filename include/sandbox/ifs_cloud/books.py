@@ -195,7 +195,8 @@ class Company:
         serie: str = "EXPENSIFY",
         voucher_type: str = "M",
         currency: str | None = None,
-        **more: object,
+        status: str = "Approved",
+        in_ledger: bool = False,
     ) -> Voucher:
         """A voucher that a person or another tool keyed; `lines` are (account, signed amount as text)."""
         code = currency or self.currency
@@ -217,18 +218,10 @@ class Company:
         ]
         period = self.period_of(day)
         number = self.next_number(voucher_type, day.year)
+        month = period.number if period else day.month
         made = Voucher(
-            self.id,
-            voucher_type,
-            day.year,
-            number,
-            day,
-            period.number if period else day.month,
-            "AC",
-            None,
-            rows,
-            **more,
-        )  # type: ignore[arg-type]
+            self.id, voucher_type, day.year, number, day, month, "AC", None, rows, status=status, in_ledger=in_ledger
+        )
         return self.keep(made)
 
     def update_vouchers(self) -> None:
