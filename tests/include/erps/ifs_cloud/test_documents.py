@@ -148,7 +148,8 @@ def test_the_tag_is_the_bodys_else_the_headers() -> None:
 def test_errors_in_their_forms() -> None:
     whole = answers.fault_of(
         answer(
-            '{"error":{"code":"DATABASE_ERROR","message":"m","details":[{"code":"20111","message":"CodePartValue.NOT_EXIST: gone"}]}}'
+            '{"error":{"code":"DATABASE_ERROR","message":"m",'
+            '"details":[{"code":"20111","message":"CodePartValue.NOT_EXIST: gone"}]}}'
         )
     )
     assert whole is not None
