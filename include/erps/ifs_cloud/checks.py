@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from include.erps.ifs_cloud.lookups import CodeValue, Demand, Lookups, Period
@@ -30,6 +30,7 @@ class Checks:
         # First of all: without a right to the company everything else would read as missing.
         currency = self.lookups.company_currency()
         self._check_posting()
+        self.lookups.prove_readable(self.settings.reference_serie, drafts[0].reference)
         wanted: dict[str, set[str]] = defaultdict(set)
         for draft in drafts:
             for line in draft.sent_lines:
@@ -50,7 +51,8 @@ class Checks:
             problems += self._period_problems(draft, periods)
             if draft.currency != currency:
                 problems.append(_currency_differs(draft, currency))
-            verdicts.append(Verdict(draft, tuple(dict.fromkeys(problems))))
+            details = {**draft.details, "reference_serie": self.settings.reference_serie}
+            verdicts.append(Verdict(replace(draft, details=details), tuple(dict.fromkeys(problems))))
         return verdicts
 
     def next_open_date(self, draft: Draft) -> date | None:

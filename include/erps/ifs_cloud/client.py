@@ -83,6 +83,8 @@ class IfsCloudErp:
     def check(self, drafts: Sequence[Draft]) -> list[Verdict]:
         """Code parts on the voucher date, the accounts' demands, currency and period of all drafts.
 
+        ``details`` get ``reference_serie``, which belongs to the reference and is frozen with it.
+
         The drafts' own rules (:meth:`IfsCloudSettings.problems`) are the caller's part.
 
         :raises Retryable: IFS could not be asked. :raises Misconfigured: credentials, rights, company, voucher type or names.
@@ -94,7 +96,7 @@ class IfsCloudErp:
 
         :raises LookupFailed: one of the two gives no reliable answer. :raises Misconfigured: the credentials are wrong.
         """
-        return self._lookups.vouchers(draft.reference)
+        return self._lookups.vouchers(self._settings.serie(draft), draft.reference)
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Create the voucher with its rows, under the tag of a template read right before.

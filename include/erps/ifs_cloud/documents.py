@@ -64,7 +64,7 @@ def _row(number: int, line: Line, draft: Draft, settings: IfsCloudSettings) -> d
         "CurrencyCode": draft.currency,
         side: amount(abs(line.amount_cents), draft.currency),
         "Text": cut(line.description or draft.description, settings.sizes.text),
-        "ReferenceSerie": settings.reference_serie,
+        "ReferenceSerie": settings.serie(draft),
         "ReferenceNumber": draft.reference,
     }
 

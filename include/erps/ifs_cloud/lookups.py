@@ -168,8 +168,19 @@ class Lookups:
             raise Retryable(f"IFS's voucher template cannot be read: {error}") from None
         return Template(values, etag_of(answer, values))
 
-    def vouchers(self, reference: str) -> list[ErpDocument]:
-        """Every voucher with a row under our serie and the reference: the hold table first, then the ledger.
+    def prove_readable(self, serie: str, reference: str) -> None:
+        """Ask both views of vouchers, so that a wrong name or right shows before anything is to be posted.
+
+        :raises Misconfigured: one of them cannot be read. :raises Retryable: no answer.
+        """
+        try:
+            self._by_voucher(self._names.hold, self._names.hold_set, serie, reference)
+            self._by_voucher(self._names.ledger, self._names.ledger_set, serie, reference)
+        except Unreadable as error:
+            raise Retryable(f"IFS's voucher rows cannot be read: {error}") from None
+
+    def vouchers(self, serie: str, reference: str) -> list[ErpDocument]:
+        """Every voucher with a row under the serie and the reference: the hold table first, then the ledger.
 
         A job moves vouchers from the hold table to the ledger. Asked in this order, one that moves meanwhile is seen at least
         once.
@@ -177,11 +188,11 @@ class Lookups:
         :raises LookupFailed: one of the two gives no reliable answer.
         """
         try:
-            held = self._by_voucher(self._names.hold, self._names.hold_set, reference)
-            posted = self._by_voucher(self._names.ledger, self._names.ledger_set, reference)
+            held = self._by_voucher(self._names.hold, self._names.hold_set, serie, reference)
+            posted = self._by_voucher(self._names.ledger, self._names.ledger_set, serie, reference)
             if not held and not posted:
                 self.company_currency()
-            statuses = {key: self._status(key, reference) for key in sorted(set(held) - set(posted))}
+            statuses = {key: self._status(key, serie, reference) for key in sorted(set(held) - set(posted))}
             found = {**held, **posted}
             return [self._document(key, rows, statuses.get(key)) for key, rows in sorted(found.items())]
         except (LookupFailed, Unreadable, Unavailable) as error:
@@ -232,10 +243,9 @@ class Lookups:
             raise Retryable(f"IFS's accounting periods cannot be read: {error}") from None
 
     def _by_voucher(
-        self, projection: str, entity_set: str, reference: str
+        self, projection: str, entity_set: str, serie: str, reference: str
     ) -> dict[tuple[str, int, int], list[JsonObject]]:
         """Rows under the reference by (type, year, number)."""
-        serie = self._settings.reference_serie
         where = odata.both(self._ours, odata.equal("ReferenceSerie", serie), odata.equal("ReferenceNumber", reference))
         path = self._path(projection, entity_set)
         asked = (self._settings.company_id, serie, reference)
@@ -248,7 +258,7 @@ class Lookups:
             rows[key][whole(row, "RowNo")] = row
         return {key: list(of_one.values()) for key, of_one in rows.items()}
 
-    def _status(self, key: tuple[str, int, int], reference: str) -> str | None:
+    def _status(self, key: tuple[str, int, int], serie: str, reference: str) -> str | None:
         """The status of a voucher in the hold table, which its rows do not tell."""
         if not self._settings.read_vouchers:
             return None
@@ -264,7 +274,7 @@ class Lookups:
         if answer is not None:
             return text(object_of(answer), "VoucherStatus")
         # Gone since its rows were read: to the ledger, or deleted.
-        if key in self._by_voucher(self._names.ledger, self._names.ledger_set, reference):
+        if key in self._by_voucher(self._names.ledger, self._names.ledger_set, serie, reference):
             return None
         raise LookupFailed(
             f"voucher {kind}/{year}/{number} left the hold table and is not in the ledger yet", delay_s=10

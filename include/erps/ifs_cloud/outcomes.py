@@ -87,14 +87,7 @@ class Outcomes:
     def _voucher(self, body: JsonObject, raw: str) -> ErpDocument:
         if text(body, "Company") != self.settings.company_id:
             raise Unreadable("it speaks of another company")
-        rows = body.get("VoucherRowArray")
-        lines: tuple[tuple[str, int], ...] | None = None
-        if isinstance(rows, list) and rows:
-            lines = tuple(
-                (text(row, "Account"), cents(row, "CurrencyDebetAmount") - cents(row, "CurrencyCreditAmount"))
-                for row in rows
-                if isinstance(row, dict)
-            )
+        lines = _lines(body.get("VoucherRowArray"))
         status = body.get("VoucherStatus")
         return ErpDocument(
             number=number_of(text(body, "VoucherType"), whole(body, "AccountingYear"), whole(body, "VoucherNo")),
@@ -105,3 +98,18 @@ class Outcomes:
             status=str(status) if status else None,
             raw_answer=raw,
         )
+
+
+def _lines(rows: object) -> tuple[tuple[str, int], ...] | None:
+    """The rows as the answer shows them; ``None`` when it does not: the number alone says that the voucher is made."""
+    if not isinstance(rows, list) or not rows:
+        return None
+    try:
+        lines = tuple(
+            (text(row, "Account"), cents(row, "CurrencyDebetAmount") - cents(row, "CurrencyCreditAmount"))
+            for row in rows
+            if isinstance(row, dict)
+        )
+    except Unreadable:
+        return None
+    return lines if len(lines) == len(rows) and all(amount for _, amount in lines) else None

@@ -128,14 +128,14 @@ class Session:
             if address in seen:
                 raise Retryable(f"IFS's pages of {subject} lead in a circle")
 
-    def prepare_to_send(self) -> str:
+    def prepare_to_send(self) -> None:
         """A token and a place in the budget, so that nothing but the one request follows.
 
         :raises Retryable, Misconfigured: there is none.
         """
-        self._token = self._tokens.current()
+        # In this order: a token may live for three minutes only, and the budget may take longer.
         self._budget.take()
-        return self._token
+        self._token = self._tokens.current()
 
     def send_once(self, path: str, content: str, headers: Mapping[str, str]) -> Answer:
         """The one POST with an effect, after :meth:`prepare_to_send`. Never repeated.
@@ -165,7 +165,6 @@ class Session:
 
     def _authorized(self, path: str, subject: str) -> Answer:
         """The answer to a GET; a refused token is replaced once."""
-        self._token = self._tokens.current()
         answer = self._get(path, subject)
         if answer.status != 401:
             return answer
@@ -180,6 +179,7 @@ class Session:
 
     def _get(self, path: str, subject: str) -> Answer:
         self._budget.take()
+        self._token = self._tokens.current()
         try:
             answer = self._http.request("GET", path, headers=self._headers())
         except (NotSent, NoAnswer) as error:

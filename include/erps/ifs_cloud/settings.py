@@ -179,6 +179,10 @@ class IfsCloudSettings(ErpSettings):
             raise ValueError(f"the reference {reference!r} holds characters that cannot be searched in IFS")
         return reference
 
+    def serie(self, draft: Draft) -> str:
+        """The serie that the draft was checked with: a serie changed in the tenant file later must not hide what was sent."""
+        return str(draft.details.get("reference_serie") or self.reference_serie)
+
     def code_values(self, line: Line) -> dict[str, str]:
         """Code part letter (B to J) to value, for the dimensions that the line carries."""
         letters = ((self.code_parts.get(dimension), value) for dimension, value in line.dimensions.items())

@@ -22,7 +22,7 @@ def problems(client: IfsCloudErp, *drafts: object) -> list[list[tuple[str, str]]
 def test_a_good_journal_has_no_problems(connect: Connect, company: Company) -> None:
     (verdict,) = connect().check([journal()])
     assert verdict.problems == ()
-    assert verdict.draft == journal()
+    assert verdict.draft == journal(details={"reference_serie": "EXPENSIFY"})
 
 
 def test_many_drafts_take_few_questions(connect: Connect, box: Sandbox, company: Company) -> None:
@@ -30,7 +30,8 @@ def test_many_drafts_take_few_questions(connect: Connect, box: Sandbox, company:
     assert problems(connect(), *drafts) == [[]] * 40
     # Parts A, B and C once each.
     assert sorted(box.operations("ifs_cloud")) == [
-        "Accounts", "CodePartValues", "CodePartValues", "CodePartValues", "Company", "Periods", "Template", "Token",
+        "Accounts", "CodePartValues", "CodePartValues", "CodePartValues", "Company", "HoldRows", "LedgerRows", "Periods",
+        "Template", "Token",
     ]  # fmt: skip
 
 
@@ -157,6 +158,15 @@ def test_an_unknown_voucher_type_and_a_missing_user_group(connect: Connect, comp
     with pytest.raises(Misconfigured, match=r"erp\.user_group"):
         connect().check([journal()])
     assert problems(connect(user_group="AC")) == [[]]
+
+
+@pytest.mark.parametrize("gone", ["VoucherRowsAnalysis", "GlVoucherRowsAnalysis"])
+def test_a_view_of_vouchers_that_is_not_there_shows_before_anything_is_posted(
+    connect: Connect, ifs: IfsCloud, company: Company, gone: str
+) -> None:
+    ifs.gone.add(gone)
+    with pytest.raises(Misconfigured, match=r"erp\.projections"):
+        connect().check([journal()])
 
 
 def test_a_projection_without_a_grant_names_what_to_do(connect: Connect, ifs: IfsCloud, company: Company) -> None:

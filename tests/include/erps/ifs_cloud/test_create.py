@@ -134,6 +134,37 @@ def test_a_lost_answer_is_an_unknown_outcome(connect: Connect, box: Sandbox, com
 
 
 @pytest.mark.parametrize(
+    "rows",
+    ["[]", "null", "[1]", '[{"RowNo":"1"}]', '[{"Account":"4010"}]', '[{"Account":"4010","CurrencyDebetAmount":"x"}]'],
+)
+def test_a_number_is_success_whatever_the_answer_shows_of_the_rows(
+    connect: Connect, box: Sandbox, company: Company, rows: str
+) -> None:
+    key = '"Company":"10","VoucherType":"M","AccountingYear":"2026","VoucherNo":"2026000001"'
+    box.faults.add(Fault("ifs_cloud", "Create", Replace(f'{{{key},"VoucherRowArray":{rows}}}'), when="after"))
+    made = connect().create(journal(), lambda _: None)
+    assert (made.number, made.total_cents, made.lines) == ("M/2026/2026000001", None, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"Company":"20","VoucherType":"M","AccountingYear":"2026","VoucherNo":"1"}',
+        '{"Company":"10","VoucherType":"M","AccountingYear":"2026","VoucherNo":null}',
+        '{"Company":"10","VoucherType":"M","AccountingYear":"2026"}',
+        "{}",
+    ],
+    ids=["another-company", "null-number", "no-number", "empty"],
+)
+def test_a_success_without_our_key_is_an_unknown_outcome(
+    connect: Connect, box: Sandbox, company: Company, body: str
+) -> None:
+    box.faults.add(Fault("ifs_cloud", "Create", Replace(body), when="after"))
+    with pytest.raises(UnknownOutcome):
+        connect().create(journal(), lambda _: None)
+
+
+@pytest.mark.parametrize(
     ("status", "body"),
     [
         (500, '{"error":{"code":"MI_MODIFIED_ERROR","message":"redeployed"}}'),

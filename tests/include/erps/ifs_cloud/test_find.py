@@ -209,6 +209,14 @@ def test_reads_are_repeated_when_the_server_stumbles(
     assert box.faults.pending == []
 
 
+def test_a_serie_changed_in_the_tenant_file_does_not_hide_what_was_sent(connect: Connect, company: Company) -> None:
+    (verdict,) = connect(reference_serie="OLD").check([journal()])
+    connect(reference_serie="OLD").create(verdict.draft, lambda _: None)
+    (found,) = connect(reference_serie="NEW").find(verdict.draft)
+    assert found.number == "M/2026/2026000001"
+    assert connect(reference_serie="NEW").find(journal()) == []
+
+
 def test_references_with_quotes_and_signs_are_found(connect: Connect, company: Company) -> None:
     for reference in ("O'Hare & Söhne #1+2/3%", "a b"):
         company.enter_voucher(TWO, day=DAY, reference=reference)
