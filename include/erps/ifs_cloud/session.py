@@ -75,7 +75,10 @@ class Session:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._settings.query_attempts),
             wait=wait,
-            retry=tenacity.retry_if_exception_type(_Again),
+            # A longer wait than that gives the worker back: the error carries it to whoever tries again.
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, _Again) and (error.wait_s or 0) <= self._settings.back_off_max_s
+            ),
             reraise=True,
         )
         try:

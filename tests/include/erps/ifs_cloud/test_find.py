@@ -209,6 +209,14 @@ def test_reads_are_repeated_when_the_server_stumbles(
     assert box.faults.pending == []
 
 
+def test_a_long_wait_gives_the_worker_back(connect: Connect, box: Sandbox, company: Company) -> None:
+    box.faults.add(Fault("ifs_cloud", "HoldRows", Status(429, "", {"Retry-After": "1800"})))
+    with pytest.raises(LookupFailed) as caught:
+        connect().find(journal())
+    assert caught.value.delay_s == 1800
+    assert box.operations("ifs_cloud").count("HoldRows") == 1
+
+
 def test_a_serie_changed_in_the_tenant_file_does_not_hide_what_was_sent(connect: Connect, company: Company) -> None:
     (verdict,) = connect(reference_serie="OLD").check([journal()])
     connect(reference_serie="OLD").create(verdict.draft, lambda _: None)

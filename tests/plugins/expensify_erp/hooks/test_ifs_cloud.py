@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-
 from expensify_erp.hooks.erp import ErpHook, erp_hook
 from expensify_erp.hooks.ifs_cloud import IfsCloudHook
+
 from include.erps.ifs_cloud.settings import IfsCloudSettings
 from include.errors import Misconfigured
 from include.ledger.database import Ledger
