@@ -53,7 +53,9 @@ def hook_for(ifs: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
 
 
 @pytest.mark.parametrize(
-    "extra", [{"realm": "acme1"}, {"token_path": "/auth/realms/acme1/protocol/openid-connect/token"}], ids=["realm", "path"]
+    "extra",
+    [{"realm": "acme1"}, {"token_path": "/auth/realms/acme1/protocol/openid-connect/token"}],
+    ids=["realm", "path"],
 )
 def test_the_connection_becomes_a_session(hook_for: Any, extra: dict[str, str]) -> None:
     hook = hook_for(**extra)
