@@ -128,8 +128,10 @@ def _parsed(path: Path) -> object:
         said = " ".join(str(error).split()).replace(' in "<unicode string>"', "")
         tab = ": indent with blanks, YAML allows no tabs" if "cannot start any token" in said and b"\t" in raw else ""
         raise TenantFileError(f"{path.name}: not readable as YAML: {said}{tab}") from None
-    except (ValueError, OverflowError, RecursionError) as error:
-        # PyYAML lets these through: endless nesting, a float beyond all floats.
+    except RecursionError:
+        raise TenantFileError(f"{path.name}: not readable as YAML: nested too deeply") from None
+    except (ValueError, OverflowError) as error:
+        # PyYAML lets a few values through that Python cannot build.
         raise TenantFileError(f"{path.name}: holds a value that cannot be read: {error}") from None
 
 
