@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from include.erps.ifs_cloud.outcomes import OutOfDate, Outcomes
+from include.erps.ifs_cloud.outcomes import Outcomes, OutOfDate
 from include.errors import NotExecuted, Rejected, UnknownOutcome
 from include.transport import Answer
 from tests.include.erps.ifs_cloud.conftest import journal, settings
