@@ -16,6 +16,9 @@ class Registered:
 
 ERPS: dict[str, Registered] = {
     "syspro": Registered("include.erps.syspro.settings:SysproSettings", "expensify_erp.hooks.syspro:SysproHook"),
+    "ifs_cloud": Registered(
+        "include.erps.ifs_cloud.settings:IfsCloudSettings", "expensify_erp.hooks.ifs_cloud:IfsCloudHook"
+    ),
 }
 
 

@@ -33,12 +33,13 @@ from itertools import count
 
 from include.sandbox.expensify import Policy
 from include.sandbox.expensify.state import JsonObject
+from include.sandbox.ifs_cloud import demo as ifs_cloud
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Operator
 
 __all__ = ["EXPECTED_HELD", "seed"]
 
-EXPECTED_HELD: dict[str, set[str]] = {"midwest_manufacturing": {"R00MIDW001"}}
+EXPECTED_HELD: dict[str, set[str]] = {"midwest_manufacturing": {"R00MIDW001"}, **ifs_cloud.EXPECTED_HELD}
 """Reports that are rightly held, by tenant: everything else must post."""
 
 POLICY = "0123456789ABCDEF"
@@ -167,6 +168,7 @@ def seed(sandbox: Sandbox, today: date) -> None:
         sandbox.syspro.today = lambda: today
         _seed_expensify(sandbox, today)
         _seed_syspro(sandbox, today)
+    ifs_cloud.seed(sandbox, today)
 
 
 def _seed_expensify(sandbox: Sandbox, today: date) -> None:
