@@ -75,12 +75,18 @@ def window_of(
     else:
         start = covered_until or midnight(tenant.start_date, zone)
         end = max(start, now)
-    window = Window(start.astimezone(UTC), end.astimezone(UTC), start.astimezone(UTC))
+    window = Window(_plain(start), _plain(end), _plain(start))
     if tenant.per == "day":
         window = replace(window, start=_back_to_midnight(window.start, zone), end=_back_to_midnight(window.end, zone))
     back = timedelta(days=tenant.expensify.lookback_days) if look_back else timedelta()
     local_back = datetime.combine(window.start.astimezone(zone).date() - back, time(), zone).astimezone(UTC)
     return replace(window, lookback_start=min(window.start, local_back) if look_back else window.start)
+
+
+def _plain(moment: datetime) -> datetime:
+    """The same moment as the standard library's own class: Airflow hands over subclasses, which not every library takes."""
+    utc = moment.astimezone(UTC)
+    return datetime.combine(date(utc.year, utc.month, utc.day), utc.time(), UTC)
 
 
 def _back_to_midnight(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -1,6 +1,8 @@
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 
 from include.accounting.window import Window, midnight, window_of
@@ -32,6 +34,14 @@ def test_one_named_day_leaves_the_other_end_open() -> None:
     assert (since.start, since.end) == (utc(2026, 11, 3, 6), NOW)
     up_to = window_of(tenant, last_day=date(2026, 11, 3), now=NOW)
     assert (up_to.start, up_to.end) == (utc(2026, 11, 1, 5), utc(2026, 11, 4, 6))
+
+
+def test_an_interval_of_pendulum_moments_becomes_plain_ones() -> None:
+    interval = (pendulum.datetime(2026, 11, 3, 12, tz="UTC"), pendulum.datetime(2026, 11, 4, 12, tz="UTC"))
+    window = window_of(tenant_with(**REPORT), interval=interval, now=NOW)
+    assert (window.start, window.end) == (utc(2026, 11, 3, 12), utc(2026, 11, 4, 12))
+    assert {type(window.start), type(window.end)} == {datetime}
+    assert type(window.first_day(ZoneInfo("America/Chicago"))) is date
 
 
 def test_days_in_the_wrong_order_are_refused() -> None:
