@@ -255,7 +255,7 @@ class Session:
             if answer.status == 200:
                 return answer
             said = self._said(answer)
-            if texts.says("login_limit", said):
+            if answer.status == 500 and texts.says("login_limit", said):
                 raise LookupFailed(self._no_seat(), answer.retry_after_s or self._settings.login_limit_wait_s)
             self._raise_for_settings(answer, said, subject)
             failure = LookupFailed(
