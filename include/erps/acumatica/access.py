@@ -50,6 +50,9 @@ class Access(Protocol):
     def renew(self, refused: Mapping[str, str]) -> None:
         """Replace what was ``refused`` with 401, unless another process has done so already."""
 
+    def secrets(self) -> tuple[str, ...]:
+        """What lets this client in now, to be masked."""
+
     def close(self) -> None:
         """Give back what is not shared."""
 
@@ -108,6 +111,10 @@ class OAuthAccess:
     def renew(self, refused: Mapping[str, str]) -> None:
         """See :class:`Access`."""
         self._replace(refused.get("Authorization", ""))
+
+    def secrets(self) -> tuple[str, ...]:
+        """See :class:`Access`."""
+        return (self._token.access_token, self._token.refresh_token) if self._token is not None else ()
 
     def close(self) -> None:
         """Nothing: the session belongs to all tasks."""
@@ -204,6 +211,7 @@ class CookieAccess:
         self._settings = settings
         self._credentials = credentials
         self._open = False
+        self._cookies: tuple[str, ...] = ()
         self._refused: Misconfigured | None = None
 
     def headers(self) -> Mapping[str, str]:
@@ -216,6 +224,10 @@ class CookieAccess:
         """See :class:`Access`."""
         self._open = False
         self._log_in()
+
+    def secrets(self) -> tuple[str, ...]:
+        """See :class:`Access`."""
+        return self._cookies
 
     def close(self) -> None:
         """Log out: a session that is not given back keeps a seat of the licence."""
@@ -247,6 +259,8 @@ class CookieAccess:
             raise Retryable(f"Acumatica: logging in failed: {error}") from None
         if answer.status in (200, 204):
             self._open = True
+            given = answer.headers.get_list("Set-Cookie")
+            self._cookies = tuple(cookie.partition(";")[0].partition("=")[2] for cookie in given)
             return
         text = values.explained(answer.body) or answer.body[:200].decode("utf-8", "replace")
         texts = self._settings.errors

@@ -231,7 +231,7 @@ def _activity(what: str, code: str, known: dict[str, bool], where: str) -> list[
         fix = f"correct {where} in the tenant file, or add the {what} in Acumatica"
         return [Problem(f"{what}_missing", code, f"Acumatica has no {what} {code}", fix)]
     fix = f"activate it in Acumatica, or correct {where} in the tenant file"
-    return [Problem(f"{what}_inactive", code, f"The {what} {code} is inactive in Acumatica", fix)]
+    return [Problem(f"{what}_on_hold", code, f"The {what} {code} is inactive in Acumatica", fix)]
 
 
 def _currency_problems(draft: Draft, ledger: LedgerFacts) -> list[Problem]:

@@ -79,7 +79,10 @@ class Session:
         return f"{self._settings.base_path}/entity/{self._settings.endpoint}/{self._settings.version}"
 
     def masked(self, text: str) -> str:
-        """``text`` without secrets."""
+        """``text`` without passwords and tokens."""
+        for secret in self._access.secrets():
+            if secret:
+                text = text.replace(secret, "***")
         return self._http.masked(text)
 
     def close(self) -> None:
@@ -322,7 +325,7 @@ class Session:
     def _said(self, answer: Answer) -> str:
         text = self.masked(values.explained(answer.body))
         if not text and answer.status == 429:
-            text = answer.body[:200].decode("utf-8", "replace")
+            text = self.masked(answer.body[:200].decode("utf-8", "replace"))
         return f": {text}" if text else ""
 
     def _no_seat(self) -> str:
