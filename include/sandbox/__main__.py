@@ -7,6 +7,7 @@ import signal
 import threading
 from datetime import UTC, date, datetime
 
+from include.sandbox.acumatica import Acumatica
 from include.sandbox.demo import seed
 from include.sandbox.server import Sandbox
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sandbox = Sandbox(host=options.host, port=options.port)
+    sandbox = Sandbox(Acumatica(base_path="/AcumaticaERP"), host=options.host, port=options.port)
     if options.demo:
         seed(sandbox, options.today)
     with sandbox:
