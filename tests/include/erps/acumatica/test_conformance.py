@@ -121,7 +121,9 @@ class BillAdapter(Adapter):
     def live_secrets(self) -> tuple[str, ...]:
         with self.sandbox.lock:
             chains = self.site.doors.chains
-            return tuple(secret for chain in chains for secret in (*chain.access, chain.refresh, chain.cookie) if secret)
+            return tuple(
+                secret for chain in chains for secret in (*chain.access, chain.refresh, chain.cookie) if secret
+            )
 
 
 class JournalAdapter(BillAdapter):
