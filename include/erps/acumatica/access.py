@@ -25,6 +25,8 @@ from include.transport import Answer, HttpClient, NoAnswer, NotSent
 _LOG = logging.getLogger(__name__)
 _MARGIN_S = 120.0
 _LOGOUT_TIMEOUT_S = 20.0
+_TOKEN_TIMEOUT_S = 30.0
+"""Shorter than a turn in the token store: a second process must not refresh what the first one is still refreshing."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ class OAuthAccess:
         form = {**form, "client_id": known.client_id, "client_secret": known.client_secret}
         path = f"{self._settings.base_path}/identity/connect/token"
         try:
-            answer = self._http.request("POST", path, data=form)
+            timeout_s = min(_TOKEN_TIMEOUT_S, self._http.request_timeout_s)
+            answer = self._http.request("POST", path, timeout_s=timeout_s, data=form)
         except (NotSent, NoAnswer) as error:
             raise Retryable(f"Acumatica gave no token: {error}") from None
         if answer.status == 200:

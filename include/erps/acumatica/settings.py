@@ -90,7 +90,7 @@ class AcumaticaSettings(ErpSettings):
 
     document: Literal["bill", "journal"] = "bill"
     vendor: str | None = Field(default=None, min_length=1, max_length=30)
-    branch: str | None = Field(default=None, min_length=1, max_length=30)
+    branch: str | None = Field(default=None, max_length=30, pattern=r"^[\x21-\x7e][\x20-\x7e]*$")
     ledger: str | None = Field(default=None, min_length=1, max_length=10)
     subaccount: str | None = "{cost_center}"
     balancing_subaccount: str | None = Field(default=None, min_length=1, max_length=30)
