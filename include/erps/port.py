@@ -53,8 +53,8 @@ class Draft:
     lines: tuple[Line, ...]
     report_ids: tuple[str, ...] = ()
     submitter_email: str | None = None
-    submitter_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    submitter_id: str | None = None
 
     @property
     def total_debit_cents(self) -> int:

@@ -1,8 +1,10 @@
 """The demo tenant from Expensify's export to posted documents: real ledger, real tokens, real sockets, no Airflow."""
 
 import io
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -233,3 +235,44 @@ def test_a_period_closed_after_the_check_shows_in_the_status(house: House) -> No
     house.prepare()
     house.site.books.set_period("112026")
     assert "11-2026 financial period is closed" in (house.post("R00PACI003").erp_status or "")
+
+
+def together(number: int, work: Callable[[int], object]) -> list[object]:
+    """The results of so many threads that begin at the same moment."""
+    gate = threading.Barrier(number)
+
+    def begin(at: int) -> object:
+        gate.wait()
+        return work(at)
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(begin, range(number)))
+
+
+def test_tasks_that_begin_together_sign_in_once_and_refresh_once(house: House) -> None:
+    def ask(at: int) -> object:
+        with house.open() as erp:
+            return erp.reference.accounts().until is not None
+
+    assert together(8, ask) == [True] * 8
+    assert house.site.doors.grants == ["password"]
+    with house.box.lock:
+        house.site.doors.revoke_access()
+    assert together(8, ask) == [True] * 8
+    assert house.site.doors.grants == ["password", "refresh_token"]
+    assert house.site.doors.seated == 1
+
+
+def test_two_tasks_with_one_journal_post_it_once(house: House) -> None:
+    house.prepare()
+
+    def post(at: int) -> object:
+        try:
+            return house.post("R00PACI003", settle_s=30).state
+        except Retryable as error:
+            return type(error).__name__
+
+    results = together(4, post)
+    assert results.count("posted") >= 1
+    assert set(results) <= {"posted", "LeaseRunning"}
+    assert len(house.site.books.bills) == 1
