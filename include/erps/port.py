@@ -39,7 +39,8 @@ class Draft:
     ``lines`` holds the lines that are sent and, for a bill, the balancing line with account :data:`AP_ACCOUNT`;
     never a zero line. They add up to zero. ``approval_date`` is the day the journal stands for, ``posting_date`` the
     day it is booked on (they differ when a closed period moved it). ``details`` holds what the ERP's own check decided and
-    must not be decided twice (fiscal year and period, batch, vendor): JSON values only.
+    must not be decided twice (fiscal year and period, batch, vendor): JSON values only. ``submitter_id`` is what
+    ``mapping.employee`` makes of the submitter's e-mail.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Draft:
     report_ids: tuple[str, ...] = ()
     submitter_email: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    submitter_id: str | None = None
 
     @property
     def total_debit_cents(self) -> int:

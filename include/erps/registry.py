@@ -15,6 +15,9 @@ class Registered:
 
 
 ERPS: dict[str, Registered] = {
+    "acumatica": Registered(
+        "include.erps.acumatica.settings:AcumaticaSettings", "expensify_erp.hooks.acumatica:AcumaticaHook"
+    ),
     "syspro": Registered("include.erps.syspro.settings:SysproSettings", "expensify_erp.hooks.syspro:SysproHook"),
     "ifs_cloud": Registered(
         "include.erps.ifs_cloud.settings:IfsCloudSettings", "expensify_erp.hooks.ifs_cloud:IfsCloudHook"

@@ -1,0 +1,168 @@
+"""Acumatica as an ERP: one session with one tenant."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from include.erps.acumatica.access import Access, CookieAccess, Credentials, OAuthAccess, store_name
+from include.erps.acumatica.checks import Checks
+from include.erps.acumatica.documents import put_of
+from include.erps.acumatica.finding import Finding
+from include.erps.acumatica.lookups import Lookups
+from include.erps.acumatica.outcomes import Outcomes
+from include.erps.acumatica.reference import Reference
+from include.erps.acumatica.releasing import Releasing
+from include.erps.acumatica.session import Session
+from include.erps.acumatica.settings import AcumaticaSettings
+from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.shared_state import RequestBudget, TokenStore
+from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
+from include.transport import HttpClient, NoAnswer, NotSent
+
+
+class AcumaticaErp:
+    """Implements :class:`include.erps.port.Erp`. Nothing is sent before the first call.
+
+    :param base_url: scheme, host and port; https unless the host is this machine or ``allow_http`` is set. The instance's
+        path is ``settings.base_path``.
+    :param tokens: where OAuth tokens are kept between tasks. :param budget: requests per minute, shared by all tasks.
+    :param connection: names the connection in ``tokens``.
+    :param verify: check certificates (true), or the path of a CA bundle.
+    :raises Misconfigured: the address is wrong.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        settings: AcumaticaSettings,
+        tokens: TokenStore,
+        budget: RequestBudget | None = None,
+        connection: str = "",
+        verify: bool | str = True,
+        request_timeout_s: float | None = None,
+        clock: Callable[[], float] = time.time,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        _check_scheme(base_url, settings)
+        try:
+            http = HttpClient(
+                base_url,
+                verify=verify,
+                request_timeout_s=request_timeout_s or settings.request_timeout_s,
+                secrets=(credentials.password, credentials.client_secret),
+            )
+        except (ValueError, OSError) as error:
+            raise Misconfigured(f"The Acumatica connection: {error}") from None
+        access: Access
+        if settings.auth == "oauth":
+            access = OAuthAccess(http, settings, credentials, tokens, connection, clock)
+        else:
+            access = CookieAccess(http, settings, credentials)
+        self._settings = settings
+        self._session = Session(http, settings, access, budget, wait)
+        name = store_name(base_url, settings, credentials, connection)
+        self._lookups = Lookups(self._session, settings, tokens, name, clock)
+        self._checks = Checks(settings, self._lookups)
+        self._finding = Finding(settings, self._lookups)
+        self._outcomes = Outcomes(settings, self._session.masked)
+        self._releasing = Releasing(self._session, settings, self._finding, wait)
+        self.reference = Reference(self._session, settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def check(self, drafts: Sequence[Draft]) -> list[Verdict]:
+        """The endpoint's version; accounts, subaccounts, projects, payees, currency and period of all drafts.
+
+        ``details`` get ``period``, and ``vendor`` of a bill or ``ledger`` of a journal. The drafts' own rules
+        (:meth:`AcumaticaSettings.problems`) are the caller's part.
+
+        :raises Retryable: Acumatica could not be asked. :raises Misconfigured: sign-in, endpoint, branch, ledger or rights.
+        """
+        if not drafts:
+            return []
+        self._session.check_endpoint()
+        return self._checks.verdicts(drafts)
+
+    def find(self, draft: Draft) -> list[ErpDocument]:
+        """Bills (or debit adjustments, for a negative total) by VendorRef, journals by the beginning of their description.
+
+        :raises LookupFailed: no reliable answer.
+        """
+        return self._finding.find(draft)
+
+    def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
+        """Put the document, once; see :meth:`include.erps.port.Erp.create`."""
+        problems = self._settings.problems(draft)
+        if problems:
+            raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
+        try:
+            put = put_of(self._settled(draft), self._settings)
+            self._session.prepare()
+        except Retryable as error:
+            raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
+        before_send(put.text)
+        parameters = {"$expand": "Details", "$select": f"{put.select},Details"}
+        try:
+            answer = self._session.put_once(put.entity, put.text, parameters)
+        except NotSent as error:
+            raise NotExecuted(f"{draft.reference} did not reach Acumatica: {error}") from None
+        except NoAnswer as error:
+            raise UnknownOutcome(f"{draft.reference} was sent to Acumatica: {error}") from None
+        return self._outcomes.created(draft, answer)
+
+    def next_open_date(self, draft: Draft) -> date | None:
+        """The first day of the next open period after the draft's; ``None`` when the calendar has none.
+
+        :raises Retryable: Acumatica could not be asked.
+        """
+        return self._checks.next_open_date(draft)
+
+    def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
+        """Release the document where ``release`` is set; else it is left to the accountant, unchanged.
+
+        :raises Retryable: it stands, and is not released yet; a further call tries only that.
+        """
+        return self._releasing.release(draft, document) if self._settings.release else document
+
+    def _settled(self, draft: Draft) -> Draft:
+        """The draft with what the check settles; checked now when that has not been done."""
+        if "period" in draft.details and ("vendor" if draft.kind == "bill" else "ledger") in draft.details:
+            return draft
+        (verdict,) = self._checks.verdicts([draft])
+        if verdict.problems:
+            problem = verdict.problems[0]
+            raise Rejected(f"{draft.reference} is not sent: {problem.message}. {problem.fix}")
+        return verdict.draft
+
+
+def _check_scheme(url: str, settings: AcumaticaSettings) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme == "http" and parts.hostname and (settings.allow_http or _is_this_machine(parts.hostname)):
+        return
+    raise Misconfigured(
+        "Acumatica's address must be https: password and tokens travel in the requests. Set the connection's schema and host, "
+        "or erp.allow_http: true in the tenant file for a server that has no TLS"
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
