@@ -16,7 +16,9 @@ class Registered:
 
 ERPS: dict[str, Registered] = {
     "syspro": Registered("include.erps.syspro.settings:SysproSettings", "expensify_erp.hooks.syspro:SysproHook"),
-    "sage_100": Registered("include.erps.sage_100.settings:Sage100Settings", "expensify_erp.hooks.sage_100:Sage100Hook"),
+    "sage_100": Registered(
+        "include.erps.sage_100.settings:Sage100Settings", "expensify_erp.hooks.sage_100:Sage100Hook"
+    ),
 }
 
 

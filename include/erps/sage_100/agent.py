@@ -17,7 +17,7 @@ from include.erps.sage_100.settings import Sage100Settings, agent_body
 from include.transport import Answer, HttpClient
 
 M = TypeVar("M", bound=BaseModel)
-_LONGEST_ANSWER_KEPT = 4000
+_LONGEST_ANSWER_KEPT = 200_000
 
 
 class AgentChannel:

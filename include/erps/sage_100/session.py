@@ -141,7 +141,9 @@ class Session:
         if kind == "unknown":
             return UnknownOutcome(f"Sage 100 answered {name} with {failure}", failure.retry_after_s, failure.raw)
         if kind == "auth" and self._renewed():
-            return NotExecuted(f"Sage 100 refused the log-on before {name} was read; the connection has been changed since")
+            return NotExecuted(
+                f"Sage 100 refused the log-on before {name} was read; the connection has been changed since"
+            )
         return Rejected(f"Sage 100 refused {name}: {failure}", failure.raw)
 
     def _delay_s(self, retry_after_s: float | None) -> float:

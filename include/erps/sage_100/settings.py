@@ -242,5 +242,7 @@ def _soap_bytes(entry: documents.Entry) -> int:
     """An upper bound of the SOAP request's length: XML of any channel version, escaped texts included."""
     texts = [entry.comment, *(text for line in entry.lines for text in (line.account, line.comment))]
     escaped = sum(len(text.encode()) + 5 * sum(text.count(mark) for mark in "&<>\"'") for text in texts)
-    amounts = sum(len(documents.amount(cents)) for line in entry.lines for cents in (line.debit_cents, line.credit_cents))
+    amounts = sum(
+        len(documents.amount(cents)) for line in entry.lines for cents in (line.debit_cents, line.credit_cents)
+    )
     return _SOAP_FRAME_BYTES + _SOAP_LINE_BYTES * len(entry.lines) + escaped + amounts
