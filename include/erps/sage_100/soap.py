@@ -34,6 +34,8 @@ M = TypeVar("M", bound=BaseModel)
 _ZEEP: Any = zeep
 _WSDL = Path(__file__).with_name("wsdl") / "masservice.wsdl"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+# What zeep raises, besides its own errors, for values that are not of their type.
+_ANSWER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _LONGEST_ANSWER_KEPT = 200_000
 
 
@@ -63,6 +65,7 @@ class _Wire:
         self._settings = settings
         self.before_send: Callable[[etree._Element], None] | None = None
         self.last = b""
+        self.sent = False
 
     def load(self, url: str) -> bytes:
         content = Path(url).read_bytes()
@@ -76,8 +79,10 @@ class _Wire:
         options: dict[str, Any] = {"content": content, "headers": dict(headers)}
         if self.before_send is not None:
             self.before_send(envelope)
+            self.sent = True
             answer = self._http.request("POST", path, **options)
         else:
+            self.sent = True
             attempts = self._settings.lookup_attempts
             answer = self._http.request_repeatedly("POST", path, attempts=attempts, **options)
         self.last = answer.body
@@ -177,6 +182,7 @@ class SoapChannel:
             call = getattr(self._service(), operation)
         except AttributeError:
             raise Misconfigured(f"erp.wsdl has no operation {operation}: give it the extension's own WSDL") from None
+        self._wire.sent = False
         try:
             result = call(**arguments)
         except zeep.exceptions.Fault as fault:
@@ -184,8 +190,12 @@ class SoapChannel:
         except _OtherAnswer as other:
             answer = other.answer
             raise Failure(answer.status, None, "", answer.retry_after_s, self._kept(answer.body)) from None
-        except zeep.exceptions.Error as error:
-            raise Unreadable(f"no complete SOAP answer ({type(error).__name__})") from None
+        except (*_ANSWER_ERRORS, zeep.exceptions.Error) as error:
+            if self._wire.sent:
+                raise Unreadable(f"no complete SOAP answer ({type(error).__name__})") from None
+            if not isinstance(error, zeep.exceptions.Error):
+                raise
+            raise Misconfigured(f"erp.wsdl does not fit the operation {operation} ({type(error).__name__})") from None
         return result, self._is_given(operation)
 
     def _is_given(self, operation: str) -> bool:

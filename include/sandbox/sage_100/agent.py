@@ -14,7 +14,8 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from include.sandbox.sage_100.books import Account, Company, Entry, Period, User
+from include.sandbox.sage_100.agent_views import account_view, company_view, entry_view, period_view, structure_view
+from include.sandbox.sage_100.books import Company, User
 from include.sandbox.sage_100.journal import NewEntry, NewLine, create
 from include.sandbox.sage_100.refusals import Refusal
 from include.sandbox.stage import Answer, Stage, json_answer
@@ -120,7 +121,7 @@ class _Request:
                 if self.request.content_type != "application/json":
                     raise Refusal("INVALID_REQUEST", "The content type must be application/json.")
                 entry = create(company, _new_entry(body))
-                answer = json_answer(_entry(entry), 201)
+                answer = json_answer(entry_view(entry), 201)
                 where = f"{self.server.agent_prefix}/companies/{code}/gl/journal-entries/{entry.source_journal}/{entry.number}"
                 return self._echoed(Answer(answer.body, 201, {**answer.headers, "Location": where}))
             except Refusal as refusal:
@@ -156,16 +157,16 @@ class _Request:
         company = self.server.open_company(self._user(), code)
         match name:
             case "Company":
-                return _company(company)
+                return company_view(company)
             case "AccountStructure":
-                return _structure(company)
+                return structure_view(company)
             case "Accounts":
                 return _page(company, parameters)
             case "Account":
                 account = company.accounts.get(rest[1])
                 if account is None:
                     raise Refusal("ACCOUNT_NOT_FOUND", f"Account {rest[1]} is not on file.")
-                return _account(company, account)
+                return account_view(company, account)
             case "SubAccounts":
                 number = _wanted(parameters, "segmentNo")
                 rows = company.sub_accounts.get(number, {})
@@ -177,14 +178,14 @@ class _Request:
                 }
             case "Periods":
                 year = _wanted(parameters, "fiscalYear")
-                return {"items": [_period(period) for period in company.periods if period.year == year]}
+                return {"items": [period_view(period) for period in company.periods if period.year == year]}
             case "FindEntries":
                 reference = _wanted(parameters, "reference")
-                return {"items": [_entry(entry) for entry in company.by_reference(reference)]}
+                return {"items": [entry_view(entry) for entry in company.by_reference(reference)]}
         entry = company.entry(rest[1], rest[2])
         if entry is None:
             raise Refusal("ENTRY_NOT_FOUND", "The entry does not exist.")
-        return _entry(entry)
+        return entry_view(entry)
 
     def _echoed(self, answer: Answer) -> Answer:
         return Answer(answer.body, answer.status, {**answer.headers, "X-Request-Id": self.id})
@@ -297,41 +298,6 @@ def _cents(value: Any, place: str) -> int | None:
     return int(match[1]) * 100 + int(match[2])
 
 
-def _money(cents: int) -> str:
-    return f"{cents // 100}.{cents % 100:02d}"
-
-
-def _day(day: date | None) -> str | None:
-    return day.isoformat() if day else None
-
-
-def _company(company: Company) -> dict[str, Any]:
-    return {
-        "companyCode": company.code,
-        "companyName": company.name,
-        "accountFormat": company.account_format,
-        "currentFiscalYear": company.current_year,
-        "currentPeriod": company.current_period,
-        "batchEntry": company.batch_entry,
-    }
-
-
-def _structure(company: Company) -> dict[str, Any]:
-    return {
-        "accountFormat": company.account_format,
-        "delimiter": company.delimiter,
-        "segments": [
-            {
-                "segmentNo": one.number,
-                "description": "Main" if one.number == "01" else f"Segment {one.number}",
-                "dataType": one.kind,
-                "length": one.length,
-            }
-            for one in company.segments
-        ],
-    }
-
-
 def _page(company: Company, parameters: Mapping[str, str]) -> dict[str, Any]:
     status = parameters.get("status")
     if status not in (None, "A", "I", "D"):
@@ -340,7 +306,7 @@ def _page(company: Company, parameters: Mapping[str, str]) -> dict[str, Any]:
     rows = [one for _, one in sorted(company.accounts.items()) if status in (None, one.status)]
     shown = rows[(page - 1) * size : page * size]
     return {
-        "items": [_account(company, one) for one in shown],
+        "items": [account_view(company, one) for one in shown],
         "page": page,
         "pageSize": size,
         "total": len(rows),
@@ -352,56 +318,3 @@ def _number(parameters: Mapping[str, str], name: str, default: int, most: int) -
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
         raise Refusal("INVALID_REQUEST", f"{name} is a number from 1 to {most}.", name)
     return int(text)
-
-
-def _account(company: Company, account: Account) -> dict[str, Any]:
-    return {
-        "account": account.account,
-        "accountKey": account.key,
-        "rawAccount": account.raw(company.delimiter),
-        "mainAccountCode": account.main(company.delimiter),
-        "accountDesc": account.description,
-        "accountType": account.type,
-        "status": account.status,
-        "dateStart": _day(account.start),
-        "dateEnd": _day(account.end),
-    }
-
-
-def _period(period: Period) -> dict[str, Any]:
-    return {
-        "fiscalYear": period.year,
-        "fiscalPeriod": period.number,
-        "startDate": _day(period.start),
-        "endDate": _day(period.end),
-        "status": period.status,
-    }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "companyCode": entry.company,
-        "sourceJournal": entry.source_journal,
-        "entryNo": entry.number,
-        "batchNo": entry.batch,
-        "postingDate": _day(entry.date),
-        "fiscalYear": entry.period.year,
-        "fiscalPeriod": entry.period.number,
-        "externalReference": entry.reference,
-        "journalComment": entry.comment,
-        "status": entry.status,
-        "journalRegisterNo": entry.register,
-        "totalDebit": _money(entry.debit_cents),
-        "totalCredit": _money(entry.credit_cents),
-        "lines": [
-            {
-                "lineKey": f"{at:06d}",
-                "account": line.account,
-                "accountKey": line.account_key,
-                "debitAmount": _money(line.debit_cents),
-                "creditAmount": _money(line.credit_cents),
-                "postingComment": line.comment,
-            }
-            for at, line in enumerate(entry.lines, start=1)
-        ],
-    }

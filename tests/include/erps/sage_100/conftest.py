@@ -15,6 +15,7 @@ from include.sandbox.server import Sandbox
 PASSWORD = "pa ss:&é<%"
 KEY = "agent-key-1"
 DAY = date(2026, 11, 20)
+PAIR = Credentials("exp", PASSWORD, KEY)
 CREATE = {"agent": "agent:CreateEntry", "soap": "soap:CreateGLJournalEntry"}
 FIND = {"agent": "agent:FindEntries", "soap": "soap:GetGLJournalEntries"}
 
@@ -81,7 +82,7 @@ def connect(box: Sandbox, company: Company, api: str) -> Iterator[Connect]:
         def open_client(
             *,
             timeout: float = 5,
-            credentials: Credentials = Credentials("exp", PASSWORD, KEY),
+            credentials: Credentials = PAIR,
             reread: Callable[[], Credentials] | None = None,
             sleep: Callable[[float], None] = lambda seconds: None,
             **changes: Any,
