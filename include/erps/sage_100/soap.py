@@ -205,7 +205,8 @@ class SoapChannel:
 
     def _failure(self, fault: Any) -> Failure:
         code = None
-        if fault.detail is not None:
+        # Without a fault in it, zeep gives the whole page as bytes.
+        if isinstance(fault.detail, etree._Element):
             code = fault.detail.findtext(f".//{self._space}MasFault/{self._space}ErrorCode")
         code = (code or "").strip() or str(fault.code or "").rpartition(":")[2].strip() or None
         return Failure(500, code, self._http.masked(str(fault.message or "")), None, self._kept(self._wire.last))
