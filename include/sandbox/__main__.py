@@ -8,6 +8,7 @@ import threading
 from datetime import UTC, date, datetime
 
 from include.sandbox.demo import seed
+from include.sandbox.sage_100 import Sage100
 from include.sandbox.server import Sandbox
 
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sandbox = Sandbox(host=options.host, port=options.port)
+    sandbox = Sandbox(Sage100(), host=options.host, port=options.port)
     if options.demo:
         seed(sandbox, options.today)
     with sandbox:

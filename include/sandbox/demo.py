@@ -33,12 +33,17 @@ from itertools import count
 
 from include.sandbox.expensify import Policy
 from include.sandbox.expensify.state import JsonObject
+from include.sandbox.sage_100 import Sage100
+from include.sandbox.sage_100 import demo as atlantic
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Operator
 
 __all__ = ["EXPECTED_HELD", "seed"]
 
-EXPECTED_HELD: dict[str, set[str]] = {"midwest_manufacturing": {"R00MIDW001"}}
+EXPECTED_HELD: dict[str, set[str]] = {
+    "midwest_manufacturing": {"R00MIDW001"},
+    "atlantic_distribution": atlantic.EXPECTED_HELD,
+}
 """Reports that are rightly held, by tenant: everything else must post."""
 
 POLICY = "0123456789ABCDEF"
@@ -167,6 +172,10 @@ def seed(sandbox: Sandbox, today: date) -> None:
         sandbox.syspro.today = lambda: today
         _seed_expensify(sandbox, today)
         _seed_syspro(sandbox, today)
+        # Further ERPs bring their own tenant's data; a sandbox without them serves the first tenant alone.
+        for service in sandbox.services:
+            if isinstance(service, Sage100):
+                atlantic.seed(sandbox.expensify, service, today)
 
 
 def _seed_expensify(sandbox: Sandbox, today: date) -> None:
