@@ -14,7 +14,7 @@ from include.erps.sage_100.answers import Account
 from include.erps.sage_100.lookups import Lookups, is_open
 from include.errors import LookupFailed, Misconfigured
 
-_STATES = {"I": ("account_inactive", "is inactive"), "D": ("account_deleted", "is deleted")}
+_STATES = {"I": "is inactive", "D": "is deleted"}
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class Checks:
             if account is None:
                 problems.append(self._missing(code))
             elif account.status != "A":
-                kind, state = _STATES.get(account.status, ("account_inactive", f"has the status {account.status}"))
+                state = _STATES.get(account.status, f"has the status {account.status}")
                 problems.append(
                     Problem(
-                        kind,
+                        "account_on_hold",
                         code,
                         f"The account {code} {state} in Sage 100",
                         "map to another account in the tenant file, or make it active in Sage",
@@ -81,7 +81,7 @@ class Checks:
             elif not _in_use(account, draft.posting_date):
                 problems.append(
                     Problem(
-                        "account_not_in_use",
+                        "account_on_hold",
                         code,
                         f"The account {code} may not be used on {draft.posting_date}: from {account.date_start or 'the start'} "
                         f"to {account.date_end or 'no end'}",

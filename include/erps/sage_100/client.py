@@ -21,7 +21,7 @@ from include.erps.sage_100.documents import entry
 from include.erps.sage_100.lookups import Lookups
 from include.erps.sage_100.session import Session
 from include.erps.sage_100.settings import Sage100Settings
-from include.errors import Misconfigured, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import HttpClient
 
 LIVE = frozenset({"UNPOSTED", "POSTED"})
@@ -98,7 +98,11 @@ class Sage100Erp:
 
         Its accounts are looked up once more: Sage may be set to create missing ones.
         """
-        problems = self._settings.problems(draft) or self._checks.account_problems(draft)
+        self._lookups.forget_accounts()
+        try:
+            problems = self._settings.problems(draft) or self._checks.account_problems(draft)
+        except Retryable as error:
+            raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
         if problems:
             raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
         created = self._session.create(entry(draft, self._settings), before_send)

@@ -55,6 +55,10 @@ class Lookups:
                 self._accounts.update((code, self._account(code)) for code in unknown)
         return {code: found for code in wanted if (found := self._accounts.get(code)) is not None}
 
+    def forget_accounts(self) -> None:
+        """Ask again from here on: what is sent next must rest on what Sage has now."""
+        self._accounts, self._complete = {}, False
+
     def _account(self, code: str) -> Account | None:
         found = self._session.ask_if_any(f"account {code}", lambda channel: channel.account(code))
         if found is not None and found.account != code:

@@ -139,13 +139,20 @@ class Sage100Settings(ErpSettings):
     def account(self, gl_account: str, dimensions: Mapping[str, str]) -> str:
         """The account from the template, in ``account_format`` where the tenant file has it.
 
-        :raises ValueError: the template names a dimension that the line does not have, or the account does not fit the format.
+        One that does not fit stays as it is: the check names it, and its journal alone is held.
+
+        :raises ValueError: the template names a dimension that the line does not have.
         """
         try:
             account = self.account_template.format_map({**dimensions, "gl_account": gl_account})
         except KeyError as missing:
             raise ValueError(f"the account template {self.account_template!r} needs the dimension {missing}") from None
-        return account if self.account_format is None else AccountFormat.parse(self.account_format).written(account)
+        if self.account_format is None:
+            return account
+        try:
+            return AccountFormat.parse(self.account_format).written(account)
+        except ValueError:
+            return account
 
     def company(self, connection_extra: Mapping[str, Any]) -> str:
         """The tenant file's company code: the connection names none."""

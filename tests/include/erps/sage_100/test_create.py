@@ -6,7 +6,7 @@ import pytest
 
 from include.erps.port import Line
 from include.erps.sage_100.channel import Credentials
-from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.sage_100 import Company, Sage100
 from include.sandbox.server import Sandbox
@@ -82,10 +82,19 @@ def test_sage_creates_no_account_for_us(connect: Connect, box: Sandbox, company:
     assert "610-02-00" not in company.accounts
 
 
+def test_an_account_that_went_after_the_check_is_seen(connect: Connect, box: Sandbox, company: Company, api: str) -> None:
+    client = connect()
+    assert client.check([journal()])[0].problems == ()
+    del company.accounts["600-01-00"]
+    with pytest.raises(Rejected, match="has no account 600-01-00"):
+        client.create(journal(), ignore)
+    assert CREATE[api] not in box.operations("sage_100")
+
+
 def test_nothing_is_sent_when_the_accounts_cannot_be_read(connect: Connect, box: Sandbox, api: str) -> None:
     operation = "agent:Account" if api == "agent" else "soap:GetGLAccount"
     box.faults.add(Fault("sage_100", operation, Status(500, "")))
-    with pytest.raises(LookupFailed):
+    with pytest.raises(NotExecuted, match="is not sent"):
         connect().create(journal(), ignore)
     assert CREATE[api] not in box.operations("sage_100")
 
