@@ -83,7 +83,7 @@ class _Request:
         code, rest = (parts[1], parts[3:]) if len(parts) > 1 else ("", [])
         key = "/".join([*rest[:1], *("*" for _ in rest[1:])])
         known = _OPERATIONS.get(key)
-        if parts[0] != "companies" or parts[2:3] not in ([], ["gl"]) or len(parts) == 3 or known is None:
+        if parts[0] != "companies" or parts[2:3] not in ([], ["gl"]) or len(parts) in (1, 3) or known is None:
             return await self._perform("Unknown", path, self._unknown)
         if self.request.method == "POST" and key == "journal-entries":
             return await self._create(code, query)

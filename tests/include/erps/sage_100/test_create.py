@@ -82,7 +82,9 @@ def test_sage_creates_no_account_for_us(connect: Connect, box: Sandbox, company:
     assert "610-02-00" not in company.accounts
 
 
-def test_an_account_that_went_after_the_check_is_seen(connect: Connect, box: Sandbox, company: Company, api: str) -> None:
+def test_an_account_that_went_after_the_check_is_seen(
+    connect: Connect, box: Sandbox, company: Company, api: str
+) -> None:
     client = connect()
     assert client.check([journal()])[0].problems == ()
     del company.accounts["600-01-00"]
