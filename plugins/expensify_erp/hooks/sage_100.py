@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from expensify_erp.hooks.endpoint import Endpoint
 from expensify_erp.hooks.erp import ErpHook
 from include.erps.sage_100.channel import Credentials
 from include.erps.sage_100.client import Sage100Erp
@@ -19,13 +20,13 @@ class Sage100Hook(ErpHook):
         endpoint = self.endpoint()
         return Sage100Erp(
             endpoint.base_url,
-            self._credentials(),
+            _credentials(endpoint),
             settings=self.settings,
             verify=endpoint.verify,
             request_timeout_s=self.settings.request_timeout_s,
-            reread=self._credentials,
+            reread=lambda: _credentials(self.endpoint()),
         )
 
-    def _credentials(self) -> Credentials:
-        endpoint = self.endpoint()
-        return Credentials(endpoint.login, endpoint.password, str(endpoint.extra.get("api_key") or ""))
+
+def _credentials(endpoint: Endpoint) -> Credentials:
+    return Credentials(endpoint.login, endpoint.password, str(endpoint.extra.get("api_key") or ""))
