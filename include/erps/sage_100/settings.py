@@ -26,7 +26,7 @@ _AGENT_ONLY = ("api_key_header", "max_agent_bytes")
 SOAP_NAMESPACE = "http://mas90.sage.com/ws"
 # The envelope around an entry and its lines, and one line without its values, as they are written.
 _SOAP_FRAME_BYTES = 1500
-_SOAP_LINE_BYTES = 240
+_SOAP_LINE_BYTES = 200
 
 
 class FieldSizes(BaseModel):
@@ -248,7 +248,7 @@ def agent_body(entry: documents.Entry) -> bytes:
 def _soap_bytes(entry: documents.Entry) -> int:
     """An upper bound of the SOAP request's length: XML of any channel version, escaped texts included."""
     texts = [entry.comment, *(text for line in entry.lines for text in (line.account, line.comment))]
-    escaped = sum(len(text.encode()) + 5 * sum(text.count(mark) for mark in "&<>\"'") for text in texts)
+    escaped = sum(len(text.encode()) + 4 * sum(text.count(mark) for mark in "&<>") for text in texts)
     amounts = sum(
         len(documents.amount(cents)) for line in entry.lines for cents in (line.debit_cents, line.credit_cents)
     )

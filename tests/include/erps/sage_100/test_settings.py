@@ -112,7 +112,7 @@ def test_two_to_two_hundred_lines(lines: int, expected: list[str]) -> None:
 
 
 def test_a_document_too_long_for_the_server_is_held() -> None:
-    long = journal("R1", *many(200, "x" * 100))
+    long = journal("R1", *many(200, "é" * 100))
     assert codes(*settings(api="soap").problems(long)) == ["document_too_long"]
     assert settings(api="soap", max_soap_bytes=131072).problems(long) == []
     assert settings(api="soap", sizes={"line_comment": 20}).problems(long) == []
