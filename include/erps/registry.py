@@ -18,10 +18,16 @@ ERPS: dict[str, Registered] = {
     "acumatica": Registered(
         "include.erps.acumatica.settings:AcumaticaSettings", "expensify_erp.hooks.acumatica:AcumaticaHook"
     ),
-    "syspro": Registered("include.erps.syspro.settings:SysproSettings", "expensify_erp.hooks.syspro:SysproHook"),
+    "dynamics_gp": Registered(
+        "include.erps.dynamics_gp.settings:DynamicsGpSettings", "expensify_erp.hooks.dynamics_gp:DynamicsGpHook"
+    ),
     "ifs_cloud": Registered(
         "include.erps.ifs_cloud.settings:IfsCloudSettings", "expensify_erp.hooks.ifs_cloud:IfsCloudHook"
     ),
+    "sage_100": Registered(
+        "include.erps.sage_100.settings:Sage100Settings", "expensify_erp.hooks.sage_100:Sage100Hook"
+    ),
+    "syspro": Registered("include.erps.syspro.settings:SysproSettings", "expensify_erp.hooks.syspro:SysproHook"),
 }
 
 

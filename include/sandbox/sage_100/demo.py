@@ -1,0 +1,183 @@
+"""Realistic data for the demo tenant `atlantic_distribution`: USD, America/New_York, Sage 100 company ABC by its agent.
+
+    Expensify                                  tenant file / Sage 100
+    -----------------------------------------  ------------------------------------------------------------
+    credentials aa_atlantic / atlantic-secret  connection expensify_atlantic
+    policy A7C2D4E6F8091B35                    expensify.policies
+    categories Meals .. Fuel                   gl_account 610 .. 650
+    category Event Tickets                     gl_account 660, an account that Sage has only for Sales
+    tag level 1 Sales, Service, Warehouse      cost_center 1, 2, 3 (Sage writes 01, 02, 03)
+    reimbursable lines                         credit.reimbursable 200-00-00
+    company card lines                         credit.company_card 210-00-00
+    user EXPAPI / atlantic-sage, agent's key   connection sage_atlantic, company ABC, format -N03N02N02
+
+The report with Event Tickets for Service is rightly held: account 660-02-00 does not exist, and Sage, which is set to create
+missing accounts, is not asked to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import count
+
+from include.sandbox.expensify import Expensify, Policy
+from include.sandbox.expensify.state import JsonObject
+from include.sandbox.sage_100.books import Company, User
+from include.sandbox.sage_100.service import Sage100
+
+__all__ = ["EXPECTED_HELD", "POLICY", "seed"]
+
+EXPECTED_HELD = {"R00ATLA003"}
+POLICY = "A7C2D4E6F8091B35"
+_ACCOUNTS = {
+    "Meals": "610",
+    "Airfare": "620",
+    "Lodging": "630",
+    "Office Supplies": "640",
+    "Fuel": "650",
+    "Event Tickets": "660",
+}
+_CENTERS = {"Sales": "01", "Service": "02", "Warehouse": "03"}
+_MANAGER = ("robin.marsh@atlantic.example", "Robin Marsh")
+_PEOPLE = {"kim.doyle@atlantic.example": "Kim Doyle", "alex.szabo@atlantic.example": "Alex Szabó"}
+_KIM, _ALEX = _PEOPLE
+
+
+@dataclass(frozen=True)
+class _Expense:
+    """One line: cents in USD; a refund is negative."""
+
+    category: str
+    cents: int
+    center: str
+    merchant: str
+    card: bool = False
+
+
+# Days before today of the approval, UTC hour, name, person, lines.
+_REPORTS: Sequence[tuple[int, int, str, str, Sequence[_Expense]]] = (
+    (
+        3,
+        15,
+        "Boston customer visit",
+        _KIM,
+        (
+            _Expense("Airfare", 31840, "Sales", "Atlantic Air"),
+            _Expense("Lodging", 45210, "Sales", "Harbor Inn", card=True),
+            _Expense("Meals", 7425, "Sales", "Chowder & Co"),
+        ),
+    ),
+    (
+        2,
+        16,
+        "Forklift fuel and parts",
+        _ALEX,
+        (
+            _Expense("Fuel", 9950, "Warehouse", "Gas <24h>"),
+            _Expense("Office Supplies", 1899, "Warehouse", "Papír Škoda"),
+            _Expense("Office Supplies", -1000, "Warehouse", "Papír Škoda"),
+        ),
+    ),
+    (2, 17, "Trade fair tickets", _KIM, (_Expense("Event Tickets", 24000, "Service", "Expo Hall"),)),
+    (1, 18, "Service team dinner", _ALEX, (_Expense("Meals", 15660, "Service", "Trattoria “Łuna”"),)),
+)
+
+
+def seed(expensify: Expensify, sage: Sage100, today: date) -> None:
+    """Fill both servers; the caller holds the sandbox's lock. Reports are approved on the three days before `today`."""
+    expensify.credentials["aa_atlantic"] = "atlantic-secret"
+    expensify.scopes["aa_atlantic"] = frozenset({POLICY})
+    expensify.policies[POLICY] = Policy(
+        id=POLICY,
+        name="Atlantic Distribution",
+        owner=_MANAGER[0],
+        categories=[
+            {"name": name, "enabled": True, "glCode": "", "payrollCode": "", "areCommentsRequired": False}
+            for name in _ACCOUNTS
+        ],
+        tags=[{"name": "Department", "tags": [{"name": n, "enabled": True, "glCode": ""} for n in _CENTERS]}],
+        employees=[
+            {"email": email, "role": "user", "submitsTo": _MANAGER[0], "employeeID": str(number)}
+            for number, email in enumerate(_PEOPLE, start=2001)
+        ],
+    )
+    transactions = count(6120098877665501001)
+    for number, (days_ago, hour, name, person, lines) in enumerate(_REPORTS, start=1):
+        approved = today - timedelta(days=days_ago)
+        report = _report(f"R00ATLA{number:03d}", approved, hour, name, person, lines, transactions)
+        expensify.add_report(report)
+    _seed_sage(sage, today)
+
+
+def _seed_sage(sage: Sage100, today: date) -> None:
+    sage.api_keys.add("atlantic-agent-key")
+    sage.add_user(User("EXPAPI", "atlantic-sage"))
+    company = sage.add_company(
+        Company("ABC", "Atlantic Distribution", current_year=str(today.year), current_period=f"{today.month:02d}")
+    )
+    for center, sub in _CENTERS.items():
+        for category, main in _ACCOUNTS.items():
+            if category != "Event Tickets" or center == "Sales":
+                company.add_account(f"{main}-{sub}-00", f"{category}, {center}")
+    company.add_account("200-00-00", "Employee reimbursements payable", type="05")
+    company.add_account("210-00-00", "Company card payable", type="05")
+    for year in (today.year - 1, today.year, today.year + 1):
+        company.add_year(year)
+
+
+def _report(
+    identity: str,
+    approved: date,
+    hour: int,
+    name: str,
+    person: str,
+    lines: Sequence[_Expense],
+    transactions: count[int],
+) -> JsonObject:
+    submitted = approved - timedelta(days=1)
+    moment = f"{approved} {hour:02d}:30:00"
+    return {
+        "reportID": identity,
+        "reportName": name,
+        "status": "Approved",
+        "accountEmail": person,
+        "submitter": {"fullName": _PEOPLE[person]},
+        "managerEmail": _MANAGER[0],
+        "manager": {"fullName": _MANAGER[1]},
+        "created": f"{submitted - timedelta(days=1)} 09:00:00",
+        "submitted": f"{submitted} 18:00:00",
+        "approved": moment,
+        "currency": "USD",
+        "total": sum(line.cents for line in lines),
+        "policyID": POLICY,
+        "policyName": "Atlantic Distribution",
+        "approvers": [{"email": _MANAGER[0], "date": moment, "fullName": _MANAGER[1]}],
+        "transactionList": [
+            _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2)) for line in lines
+        ],
+    }
+
+
+def _transaction(report: str, identity: str, line: _Expense, day: date) -> JsonObject:
+    card = {"bank": "Visa Business", "cardName": "Visa Business 4410", "cardNumber": "4111XXXXXXXX4410"}
+    return {
+        "transactionID": identity,
+        "reportID": report,
+        "merchant": line.merchant,
+        "amount": line.cents,
+        "convertedAmount": None,
+        "currency": "USD",
+        "created": f"{day}",
+        "inserted": f"{day} 20:00:00",
+        "category": line.category,
+        "categoryGlCode": "",
+        "tag": line.center,
+        "ntag1": line.center,
+        "reimbursable": not line.card,
+        "billable": False,
+        "hasTax": False,
+        **(card if line.card else {}),
+        "type": "expense",
+    }
