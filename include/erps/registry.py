@@ -16,6 +16,9 @@ class Registered:
 
 ERPS: dict[str, Registered] = {
     "syspro": Registered("include.erps.syspro.settings:SysproSettings", "expensify_erp.hooks.syspro:SysproHook"),
+    "dynamics_gp": Registered(
+        "include.erps.dynamics_gp.settings:DynamicsGpSettings", "expensify_erp.hooks.dynamics_gp:DynamicsGpHook"
+    ),
 }
 
 
