@@ -5,9 +5,9 @@ GP has no such service for journals of its own: a partner writes it. Paths, memb
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -31,7 +31,6 @@ from include.errors import LookupFailed, NotExecuted, Rejected, UnknownOutcome
 from include.transport import HttpClient, NoAnswer, NotSent
 
 _REFUSED = frozenset({400, 405, 406, 413, 415, 422})
-_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 class SbaCompany:
@@ -84,11 +83,11 @@ class SbaCompany:
         found = []
         for row in self._calls.items("employees", path):
             names = ("EmployeeId", "FirstName", "LastName", "Email", "Department")
-            values = [str(self._calls.member(row, name) or "").strip() for name in names]
+            code, first, last, email, department = (str(self._calls.member(row, name) or "").strip() for name in names)
             active = self._calls.member(row, "IsActive")
-            if not values[0] or not isinstance(active, bool):
+            if not code or not isinstance(active, bool):
                 raise LookupFailed("Dynamics GP's list of employees has a row without id or state")
-            found.append(Employee(*values, active))
+            found.append(Employee(code, first, last, email, department, active))
         return found
 
     def period_of(self, day: date) -> Period | None:
@@ -280,11 +279,9 @@ class SbaCompany:
 
 
 def _exact(value: object) -> int:
-    # JSON numbers come as floats: their shortest spelling is the one that was sent, to far more digits than amounts have.
-    text = repr(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _NUMBER.fullmatch(text):
-        raise Unreadable("an amount that is no plain number")
-    return cents(text)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise Unreadable("an amount that is no number")
+    return cents(str(value))
 
 
 def _text(value: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
-
-import orjson
 
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.errors import LookupFailed, Misconfigured, Retryable
@@ -119,8 +119,8 @@ class SbaCalls:
         skip = 0
         while True:
             reply = self.get(subject, path, **parameters, Top=str(self._settings.page_size), Skip=str(skip))
-            payload = reply.payload if reply is not None else None
-            rows = payload.get(names.items) if isinstance(payload, dict) else None
+            payload: dict[str, Any] = reply.payload if reply is not None and isinstance(reply.payload, dict) else {}
+            rows = payload.get(names.items)
             if (
                 not isinstance(rows, list)
                 or names.next not in payload
@@ -159,8 +159,9 @@ class SbaCalls:
         """Read an answer by its envelope. :raises NoEnvelope: it has none."""
         names = self._settings.envelope
         try:
-            content = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
+            # Amounts never pass through a float.
+            content = json.loads(answer.body, parse_float=Decimal)
+        except (ValueError, RecursionError):
             raise NoEnvelope(answer) from None
         raw = self.masked(answer.body.decode("utf-8", "replace")[:20_000])
         if not isinstance(content, dict):

@@ -62,7 +62,8 @@ class SoapCompany:
 
     def _search(self, name: str) -> int:
         # The Web Services have no list of companies by name; ids are small numbers, the sample company's is -1.
-        for candidate in (*range(1, self._settings.company_id_search + 1), -1):
+        candidates: list[int] = [*range(1, self._settings.company_id_search + 1), -1]
+        for candidate in candidates:
             called = self._name_of(candidate)
             if called is not None and _same(called, name):
                 return candidate
@@ -103,7 +104,7 @@ class SoapCompany:
 
     # --- questions ---
 
-    def asked(self, operation: Operation, subject: str, context: Any, **arguments: Any) -> etree._Element:
+    def asked(self, operation: Operation, subject: str, context: Any, /, **arguments: Any) -> etree._Element:
         """A question's answer. :raises LookupFailed: there is none."""
         try:
             return self._calls.ask(operation, **arguments, context=context)

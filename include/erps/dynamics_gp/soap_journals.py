@@ -35,7 +35,7 @@ _SUSPECT_MULTIPLE = 50
 class Asked(Protocol):
     """A question, answered or :class:`LookupFailed`."""
 
-    def __call__(self, operation: Operation, subject: str, context: Any, **arguments: Any) -> etree._Element: ...
+    def __call__(self, operation: Operation, subject: str, context: Any, /, **arguments: Any) -> etree._Element: ...
 
 
 @dataclass(frozen=True)

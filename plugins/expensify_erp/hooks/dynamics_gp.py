@@ -1,6 +1,7 @@
 """Dynamics GP behind an Airflow connection: login ``DOMAIN\\user`` (or ``user@domain``) and password of a Windows account.
 
-Extra: ``auth`` (``negotiate`` or ``ntlm``), ``realm`` and ``service_host`` (Kerberos, where they do not follow from login and host).
+Extra: ``auth`` (``negotiate`` or ``ntlm``); for Kerberos, where they do not follow from login and host, ``realm`` and
+``service_host``.
 """
 
 from __future__ import annotations
