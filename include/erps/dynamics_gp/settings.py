@@ -29,7 +29,6 @@ class SbaPaths(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    companies: str = "/Tenants({tenant})/Companies"
     root: str = "/Tenants({tenant})/Companies({company})"
     accounts: str = "/Financial/Accounts"
     cost_centers: str = "/Financial/CostCenters"

@@ -1,7 +1,7 @@
 """The types of the legacy SOAP endpoint and a strict reader for them.
 
-A real server loses an element that is out of order or in another namespace without a word; this one refuses it, so that a client's
-mistake shows. Absent elements are defaults, as on a real server.
+A real server loses an element that is out of order or in another namespace without a word; this one refuses it, so that a
+client's mistake shows. Absent elements are defaults, as on a real server.
 """
 
 from __future__ import annotations
