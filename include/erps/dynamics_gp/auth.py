@@ -14,6 +14,8 @@ import binascii
 import hashlib
 import importlib.util
 import json
+import logging
+import re
 import ssl
 from collections.abc import Generator
 from datetime import datetime, timedelta
@@ -30,8 +32,10 @@ Scheme = Literal["ntlm", "negotiate"]
 
 _WORDS: dict[Scheme, str] = {"ntlm": "NTLM", "negotiate": "Negotiate"}
 # MIT Kerberos: no KDC of the realm answers; the realm's KDC cannot be resolved.
-_KDC_AWAY = frozenset({-1765328228, -1765328164})
-_KDC_AWAY_UNSIGNED = frozenset(code & 0xFFFFFFFF for code in _KDC_AWAY)
+_KDC_AWAY = frozenset({-1765328228, -1765328164, -1765328228 & 0xFFFFFFFF, -1765328164 & 0xFFFFFFFF})
+# ... and: no KDC is known for the realm.
+_REALM_UNKNOWN = frozenset({-1765328230, -1765328230 & 0xFFFFFFFF})
+_log = logging.getLogger(__name__)
 
 
 class RefusedPassword:
@@ -78,8 +82,8 @@ class WindowsAuth(httpx.Auth):
     """An httpx authentication flow; the client's pool must hold one connection.
 
     :param login: ``DOMAIN\\user`` or ``user@domain``.
-    :param scheme: ``negotiate`` uses Kerberos where the Python package ``gssapi`` is installed and the login (or ``realm``)
-        names a realm, else NTLM inside Negotiate.
+    :param scheme: ``negotiate`` uses Kerberos where the Python packages ``gssapi`` and ``krb5`` are installed and the login (or
+        ``realm``) names a realm with a KDC, else NTLM inside Negotiate.
     :param host: the server's name, for the service principal ``HTTP/<host>``.
 
     :raises Misconfigured: the account was refused, or the server does not offer the scheme.
@@ -105,6 +109,7 @@ class WindowsAuth(httpx.Auth):
         self._asked_before = False
         self._refused: str | None = None
         self._known = False
+        self._tickets: tuple[str, Any] | None = None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Complete the exchange where the server asks for it."""
@@ -151,23 +156,36 @@ class WindowsAuth(httpx.Auth):
 
     def _context(self, binding: Any) -> Any:
         import spnego
-        import spnego.exceptions
 
-        kerberos = self._scheme == "negotiate" and self._principal() is not None and has_kerberos()
         credential: Any = spnego.Password(self._login, self._password)
-        if kerberos:
-            credential = _kerberos_only()(self._principal(), self._password)
         try:
+            if self._scheme == "negotiate" and self._has_tickets():
+                assert self._tickets is not None
+                # A ticket cannot be used over NTLM: the password is never tried a second time in another way.
+                credential = spnego.KerberosCCache(self._tickets[0], self._principal())
             return spnego.client(
                 [credential],
                 hostname=self._host,
                 service="HTTP",
                 protocol=self._scheme,
                 channel_bindings=binding,
-                context_req=spnego.ContextReq.mutual_auth if kerberos else spnego.ContextReq.default,
+                context_req=spnego.ContextReq.mutual_auth if self._tickets else spnego.ContextReq.default,
             )
-        except (spnego.exceptions.SpnegoError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 (the Kerberos library's own errors have no common base without it)
             raise self._failed(error) from None
+
+    def _has_tickets(self) -> bool:
+        """Log on to the login's realm, once; false where Kerberos is not installed or knows no such realm."""
+        principal = self._principal()
+        if self._tickets is None and principal is not None and has_kerberos():
+            try:
+                self._tickets = _tickets(principal, self._password)
+            except Exception as error:
+                # Nobody was asked, so the password may still be tried the other way.
+                if not _causes(error)[0] & _REALM_UNKNOWN:
+                    raise
+                _log.warning("Kerberos has no server for the realm of %s: NTLM is used instead", principal)
+        return self._tickets is not None
 
     def _step(self, context: Any, answer: bytes | None) -> bytes:
         import spnego.exceptions
@@ -250,8 +268,7 @@ class WindowsAuth(httpx.Auth):
             raise Misconfigured(self._refused)
 
     def _refuse(self) -> None:
-        kerberos = self._scheme == "negotiate" and self._principal() is not None and has_kerberos()
-        also = f", the clock, and the service principal HTTP/{self._host}" if kerberos else ""
+        also = f", the clock, and the service principal HTTP/{self._host}" if self._tickets else ""
         self._refused = (
             "the Dynamics GP server refused the Windows account: correct the connection's login and password (DOMAIN\\user), "
             f"and check that the account is neither disabled, expired nor locked{also}. It is not tried again by itself"
@@ -262,7 +279,7 @@ class WindowsAuth(httpx.Auth):
 
     def _failed(self, error: Exception) -> Misconfigured | NotSent:
         codes, said = _causes(error)
-        if codes & (_KDC_AWAY | _KDC_AWAY_UNSIGNED):
+        if codes & _KDC_AWAY:
             return NotSent("no Kerberos server (KDC) answers, so nothing was sent: check krb5.conf and the network")
         if self._scheme == "ntlm" or not codes:
             return NotSent(f"the log-on failed ({type(error).__name__}); nothing was executed")
@@ -308,17 +325,19 @@ def _binding(response: httpx.Response) -> Any:
     return GssChannelBindings(application_data=b"tls-server-end-point:" + digest)
 
 
-def _kerberos_only() -> Any:
-    import spnego
+def _tickets(principal: str, password: str) -> tuple[str, Any]:
+    """Log on to the realm: name of a ticket cache in memory, and the cache, which lives as long as it is held."""
+    import krb5
 
-    class KerberosPassword(spnego.Password):
-        """Keeps Negotiate from trying the same password a second time over NTLM."""
-
-        @property
-        def supported_protocols(self) -> list[str]:
-            return ["kerberos"]
-
-    return KerberosPassword
+    context = krb5.init_context()
+    client = krb5.parse_name_flags(context, principal.encode())
+    options = krb5.get_init_creds_opt_alloc(context)
+    krb5.get_init_creds_opt_set_canonicalize(options, True)
+    ticket = krb5.get_init_creds_password(context, client, options, password=password.encode())
+    cache = krb5.cc_new_unique(context, b"MEMORY")
+    krb5.cc_initialize(context, cache, ticket.client)
+    krb5.cc_store_cred(context, cache, ticket)
+    return f"MEMORY:{(cache.name or b'').decode()}", (context, cache)
 
 
 def _causes(error: BaseException | None) -> tuple[set[int], str]:
@@ -332,7 +351,8 @@ def _causes(error: BaseException | None) -> tuple[set[int], str]:
             code = getattr(error, name, None)
             if isinstance(code, int):
                 codes.add(code)
-                said = str(error).strip().splitlines()[-1][:200] if str(error).strip() else said
+                words = str(error).strip().splitlines()
+                said = re.sub(r"\s*-?\d{8,}$", "", words[-1])[:200] if words else said
         inner = getattr(error, "base_error", None)
         error = inner if isinstance(inner, BaseException) else error.__cause__
     return codes, said
