@@ -8,6 +8,8 @@ import threading
 from datetime import UTC, date, datetime
 
 from include.sandbox.demo import seed
+from include.sandbox.dynamics_gp import DynamicsGp
+from include.sandbox.dynamics_gp import demo as dynamics_gp_demo
 from include.sandbox.server import Sandbox
 
 
@@ -28,9 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sandbox = Sandbox(host=options.host, port=options.port)
+    sandbox = Sandbox(DynamicsGp(), host=options.host, port=options.port)
     if options.demo:
         seed(sandbox, options.today)
+        dynamics_gp_demo.seed(sandbox, options.today)
     with sandbox:
         print(f"sandbox ready on {sandbox.url}", flush=True)
         stop.wait()
