@@ -34,7 +34,7 @@ def test_every_expense_has_an_account_and_the_account_exists() -> None:
             used.add(known.erp.account(gl, {"cost_center": center}))
     used |= {"000-2105-00", "000-2110-00"}
     assert used <= company.accounts.keys()
-    assert len(used) == 9
+    assert len(used) == 8
 
 
 def test_totals_are_the_sums_of_their_lines() -> None:
