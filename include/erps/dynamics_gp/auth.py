@@ -16,7 +16,6 @@ import importlib.util
 import json
 import logging
 import re
-import ssl
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -309,7 +308,8 @@ def _binding(response: httpx.Response) -> Any:
     """Ties the log-on to this TLS connection (``tls-server-end-point``, RFC 5929); ``None`` without TLS."""
     stream = response.extensions.get("network_stream")
     tls = stream.get_extra_info("ssl_object") if stream is not None else None
-    certificate = tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject | ssl.SSLSocket) else None
+    # The pool hands out ssl's inner object, which has no public class.
+    certificate = tls.getpeercert(True) if tls is not None else None
     if certificate is None:
         return None
     from cryptography import x509
