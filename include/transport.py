@@ -29,6 +29,8 @@ from include.errors import Retryable
 
 REPEATABLE_STATUS = frozenset({429, 502, 503, 504})
 _SHORTEST_TIMEOUT_S = 0.001
+_WRITE_BYTES = 4096
+_LONGEST_RETRY_AFTER_S = 86_400.0
 
 
 class _WithoutQuery(logging.Filter):
@@ -44,6 +46,8 @@ class _WithoutQuery(logging.Filter):
 
 
 logging.getLogger("httpx").addFilter(_WithoutQuery())
+# At DEBUG it writes the answers' headers, and with them session cookies.
+logging.getLogger("httpcore").setLevel(logging.INFO)
 
 
 class NotSent(Retryable):
@@ -80,7 +84,9 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, self._deadline.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.left(timeout))
+        # httpcore gives each partial send the whole timeout: a server that reads slowly would stretch it without end.
+        for start in range(0, len(buffer), _WRITE_BYTES):
+            self._stream.write(buffer[start : start + _WRITE_BYTES], self._deadline.left(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -185,7 +191,12 @@ def tls_context(verify: bool | str) -> ssl.SSLContext:
     if isinstance(verify, str):
         if not Path(verify).is_file():
             raise ValueError(f"the CA bundle {verify!r} in the connection's extra `verify` does not exist")
-        return ssl.create_default_context(cafile=verify)
+        try:
+            return ssl.create_default_context(cafile=verify)
+        except (ssl.SSLError, OSError):
+            raise ValueError(
+                f"the CA bundle {verify!r} in the connection's extra `verify` holds no certificate that can be read"
+            ) from None
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False
@@ -203,9 +214,11 @@ class Answer:
 
     @property
     def retry_after_s(self) -> float | None:
-        """Seconds of a numeric ``Retry-After`` header, else ``None``."""
+        """Seconds of a numeric ``Retry-After`` header (a day at most), else ``None``."""
         value = self.headers.get("Retry-After", "").strip()
-        return float(value) if value.isdigit() else None
+        if not (value.isascii() and value.isdigit()):
+            return None
+        return min(float(value), _LONGEST_RETRY_AFTER_S)
 
 
 class HttpClient:
@@ -325,6 +338,9 @@ class HttpClient:
 
     def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
         size = 0
+        if "," in response.headers.get("Content-Encoding", ""):
+            # Packed several times over, a few bytes become more than any memory holds before they can be counted.
+            raise NoAnswer("the answer is compressed more than once")
         for chunk in response.iter_bytes(64 * 1024):
             size += len(chunk)
             if size > self.max_body_bytes:

@@ -63,7 +63,7 @@ def _has_approval_day(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
 
 
 def _has_postable_currency(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
-    if report.currency == tenant.posting.currency or tenant.erp.takes_foreign_currency:
+    if report.currency == tenant.posting.currency or (report.currency and tenant.erp.takes_foreign_currency):
         return
     yield Reason(
         "currency_not_posted",

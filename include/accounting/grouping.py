@@ -169,10 +169,9 @@ def _kinds(frame: pd.DataFrame, tenant: Tenant) -> dict[str, Kind]:
     if tenant.erp.document_kind == "journal":
         return dict.fromkeys(keys, "journal")
     payable = frame[frame["reimbursable"].astype(bool)]
-    net = payable.groupby("journal_key")["amount_cents"].sum()
     unpaid = payable[~payable["reimbursed"].astype(bool) | (tenant.posting.credit.already_reimbursed is None)]
-    open_keys = set(unpaid["journal_key"])
-    return {key: "bill" if key in open_keys and int(net.get(key, 0)) != 0 else "journal" for key in keys}
+    net = unpaid.groupby("journal_key")["amount_cents"].sum()
+    return {key: "bill" if int(net.get(key, 0)) != 0 else "journal" for key in keys}
 
 
 def _mapped_credits(frame: pd.DataFrame, tenant: Tenant) -> pd.DataFrame:
@@ -248,6 +247,12 @@ def _explain(tenant: Tenant, what: str, name: str) -> tuple[str, str, str]:
             f"Category '{name}' has no account",
             f"Write it under `mapping.gl_account.values` in {file}{gl_code}, then clear this task",
         )
+    if what == "credit:company_card" and not name:
+        return (
+            "card_unmapped",
+            "A company card expense names no card",
+            f"Set `posting.credit.company_card.default` in {file}, then clear this task",
+        )
     if what == "credit:company_card":
         return (
             "card_unmapped",
@@ -263,6 +268,7 @@ def _explain(tenant: Tenant, what: str, name: str) -> tuple[str, str, str]:
     if what.startswith("credit:"):
         return ("credit_missing", "No balancing account", f"Set `posting.credit.{what[7:]}` in {file}")
     level = tenant.mapping.dimensions[what].tag
+    gl_code = ", or give the tag a GL code in Expensify" if tenant.mapping.dimensions[what].expensify_gl_code else ""
     label = what.replace("_", " ")
     if not name:
         return (
@@ -273,7 +279,7 @@ def _explain(tenant: Tenant, what: str, name: str) -> tuple[str, str, str]:
     return (
         f"{what}_unmapped",
         f"Tag '{name}' has no {label}",
-        f"Write it under `mapping.dimensions.{what}.values` in {file}, then clear this task",
+        f"Write it under `mapping.dimensions.{what}.values` in {file}{gl_code}, then clear this task",
     )
 
 
@@ -289,7 +295,8 @@ def _number_debits(
     sums["number"] = sums.groupby("journal_key").cumcount() + 1
     rules = grouped["rule"].agg(_joined)
     if tenant.lines == "expense":
-        texts = grouped[["merchant", "category"]].first().agg(_expense_text, axis=1)
+        first = grouped[["merchant", "category"]].first()
+        texts = [_expense_text(*pair) for pair in zip(first["merchant"], first["category"], strict=True)]
     else:
         texts = grouped["category"].agg(_joined)
     for row, rule, text in zip(sums.itertuples(index=False), rules, texts, strict=True):
@@ -328,5 +335,5 @@ def _joined(values: Sequence[str]) -> str:
     return ", ".join(distinct[:4]) + (f" and {len(distinct) - 4} more" if len(distinct) > 4 else "")
 
 
-def _expense_text(row: pd.Series) -> str:
-    return ", ".join(part for part in (row["merchant"], row["category"]) if part)
+def _expense_text(merchant: str, category: str) -> str:
+    return ", ".join(part for part in (merchant, category) if part)

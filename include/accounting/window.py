@@ -73,7 +73,8 @@ def window_of(
     elif interval is not None:
         start, end = interval
     else:
-        start, end = covered_until or midnight(tenant.start_date, zone), now
+        start = covered_until or midnight(tenant.start_date, zone)
+        end = max(start, now)
     window = Window(start.astimezone(UTC), end.astimezone(UTC), start.astimezone(UTC))
     if tenant.per == "day":
         window = replace(window, start=_back_to_midnight(window.start, zone), end=_back_to_midnight(window.end, zone))

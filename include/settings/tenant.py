@@ -31,9 +31,20 @@ from include.erps.registry import ERPS, settings_class
 Per = Literal["day", "report"]
 
 
+class WrittenInt(int):
+    """An integer that remembers how the file writes it: ``0100`` is 64 to YAML."""
+
+    written: str
+
+
 def _text(value: object) -> object:
-    if isinstance(value, bool | int | float | date):
-        raise ValueError(f"{value} is not text to YAML: write it in quotes, so that it stays exactly as typed")
+    if isinstance(value, bool):
+        raise ValueError(
+            "yes, no, on, off, true and false are truth values to YAML: write it in quotes, so that it stays exactly as typed"
+        )
+    if isinstance(value, int | float | date):
+        written = getattr(value, "written", value)
+        raise ValueError(f"{written} is not text to YAML: write it in quotes, so that it stays exactly as typed")
     return value
 
 
@@ -51,16 +62,24 @@ def _read_two_columns(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise ValueError(f"the file {path} does not exist")
     values: dict[str, str] = {}
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        for number, row in enumerate(csv.reader(lines), start=1):
-            if not row:
-                continue
-            if len(row) != 2 or not row[1].strip():
-                raise ValueError(f"{path.name} line {number}: expected two columns (Expensify name, ERP value)")
-            name, value = row[0].strip(), row[1].strip()
-            if name in values:
-                raise ValueError(f"{path.name} line {number}: {name!r} is listed twice")
-            values[name] = value
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.reader(lines))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not UTF-8: save it again as `CSV UTF-8`") from None
+    except (csv.Error, OSError) as error:
+        raise ValueError(f"{path.name} cannot be read as CSV: {error}") from None
+    for number, row in enumerate(rows, start=1):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != 2 or not row[0].strip() or not row[1].strip():
+            raise ValueError(
+                f"{path.name} line {number}: expected two columns, Expensify name and ERP value, with a comma between them"
+            )
+        name, value = row[0].strip(), row[1].strip()
+        if name in values:
+            raise ValueError(f"{path.name} line {number}: {name!r} is listed twice")
+        values[name] = value
     return values
 
 
@@ -142,6 +161,14 @@ class CardAccounts(_Section):
     by_card: dict[Text, Credit] = Field(default_factory=dict)
     default: Credit | None = None
 
+    @field_validator("by_card", mode="after")
+    @classmethod
+    def _trimmed(cls, value: dict[str, CreditAccount]) -> dict[str, CreditAccount]:
+        trimmed = {name.strip(): account for name, account in value.items()}
+        if len(trimmed) != len(value):
+            raise ValueError("two cards are equal after trimming blanks")
+        return trimmed
+
 
 def _card_accounts(value: object) -> object:
     if isinstance(value, dict) and ("by_card" in value or "default" in value):
@@ -192,15 +219,24 @@ class Retention(_Section):
     raw_days: int = Field(default=90, ge=1)
 
 
+def _file(value: object, name: str, folder: Path) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"`{name}` is the path of a CSV file, not {value!r}")
+    path = Path(folder, value)
+    if not path.is_file():
+        raise ValueError(f"`{name}`: the file {path} does not exist")
+    return str(path)
+
+
 def _erp_section(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, dict):
         raise ValueError("expected the settings of an ERP, beginning with `type`")
     erp_type = value.get("type")
-    if erp_type not in ERPS:
+    if not isinstance(erp_type, str) or erp_type not in ERPS:
         raise ValueError(f"unknown ERP type {erp_type!r}: expected one of {', '.join(sorted(ERPS))}")
     settings = settings_class(erp_type)
     folder = (info.context or {}).get("folder", Path())
-    files = {name: str(Path(folder, value[name])) for name in settings.file_settings if value.get(name)}
+    files = {name: _file(value[name], name, folder) for name in settings.file_settings if value.get(name)}
     return settings.model_validate({**value, **files}, context=info.context)
 
 
@@ -231,7 +267,7 @@ class Tenant(_Section):
     @property
     def names(self) -> tuple[str, ...]:
         """The tenant's present and earlier names, under which its rows stand in the ledger."""
-        return (self.name, *self.formerly)
+        return tuple(dict.fromkeys((self.name, *self.formerly)))
 
     @property
     def per(self) -> Per:
@@ -254,10 +290,14 @@ class Tenant(_Section):
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        from croniter import croniter
+        from croniter import CroniterBadDateError, croniter
 
         if len(value.split()) != 5 or not croniter.is_valid(value):
             raise ValueError(f"{value!r} is not a cron expression of five fields (minute hour day month weekday)")
+        try:
+            croniter(value).get_next()
+        except CroniterBadDateError:
+            raise ValueError(f"{value!r} names a day that never comes") from None
         return value
 
     @field_validator("timezone")
@@ -331,16 +371,27 @@ def explained(error: ValidationError) -> str:
     """A pydantic error as lines ``key: what is expected``."""
     lines = []
     for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "unknown key: check its spelling and its indentation"
-        elif problem["type"] == "string_type":
+        place = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        message = _SENTENCES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        if problem["type"] == "string_type":
             message = f"{problem['input']!r} is not text: write it in quotes"
-        elif problem["type"] == "missing":
-            message = "is missing"
+        elif problem["type"] == "string_pattern_mismatch" and place == "posting.currency":
+            message = f"{problem['input']!r} is not a currency: expected three capital letters such as USD"
+        elif message.startswith("Input should be"):
+            message = f"expected {message.removeprefix('Input should be ')}, not {str(problem['input'])[:60]!r}"
         lines.append(f"{place}: {message}" if place else message)
     return "; ".join(lines)
+
+
+_SENTENCES = {
+    "extra_forbidden": "unknown key: check its spelling and its indentation",
+    "invalid_key": "unknown key: keys are names, not numbers",
+    "missing": "is missing",
+    "model_type": "expected keys below it, indented",
+    "dict_type": "expected `name: value` pairs below it, or {} for none",
+    "list_type": "expected a list such as [a, b]",
+    "date_type": "expected a date such as 2026-11-01, without quotes and without a time",
+}
 
 
 def tenant_from(content: Mapping[str, Any], name: str, folder: Path) -> Tenant:

@@ -17,10 +17,10 @@ from include.erps.syspro.answers import Unreadable
 from include.erps.syspro.channel import Channel
 from include.erps.syspro.checks import AP_LETTERS, Checks
 from include.erps.syspro.documents import Posting, posting
-from include.erps.syspro.lookups import Lookups, Row
+from include.erps.syspro.lookups import Lookups, Row, UnknownAccount
 from include.erps.syspro.outcomes import Outcomes, invoice_number
 from include.erps.syspro.periods import Period, read_calendar
-from include.erps.syspro.refusals import Finding
+from include.erps.syspro.refusals import FIXES, Finding
 from include.erps.syspro.rest import RestChannel
 from include.erps.syspro.session import Credentials, Session, TooLong
 from include.erps.syspro.settings import SysproSettings
@@ -140,6 +140,8 @@ class SysproErp:
             )
         except TooLong:
             raise Rejected(f"{draft.reference} is not sent: {_TOO_LONG}") from None
+        except UnknownAccount as error:
+            raise Rejected(f"{draft.reference} is not sent: {error} any more. What to do: {FIXES['mapping']}") from None
         except Retryable as error:
             raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
         before_send(call.text)

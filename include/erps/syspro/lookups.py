@@ -39,6 +39,10 @@ class Current:
     currency: str
 
 
+class UnknownAccount(LookupFailed):
+    """The ledger's current period was asked with an account that does not exist."""
+
+
 class Row(Mapping[str, str]):
     """A row's values without padding, by column name in any case."""
 
@@ -145,12 +149,18 @@ class Lookups:
         return rows
 
     def current(self, account: str) -> Current:
-        """The ledger's current period, as GENQRY tells with any account that exists."""
+        """The ledger's current period, as GENQRY tells with any account that exists.
+
+        :raises UnknownAccount: this one does not.
+        """
         option = "<Option><IncludeTransactions>N</IncludeTransactions></Option>"
         document = f"<Query><Key>{leaf('LedgerCode', account)}</Key>{option}</Query>"
         paths = self._settings.answers
         try:
-            root = self._asked("GENQRY", document, f"account {account}").root(paths.account_root)
+            reply = self._asked("GENQRY", document, f"account {account}", may_be_empty=True)
+            if not reply.content:
+                raise UnknownAccount(f"SYSPRO has no GL code {account}")
+            root = reply.root(paths.account_root)
             year = answers.whole(answers.value_at(root, paths.current_year))
             period = answers.whole(answers.value_at(root, paths.current_period))
         except Unreadable as error:

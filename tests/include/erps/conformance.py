@@ -13,6 +13,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import ClassVar
@@ -388,10 +389,10 @@ class Conformance:
             with pytest.raises(Rejected) as caught:
                 erp.create(draft, nothing)
             assert draft.reference in str(caught.value)
-            assert caught.value.raw_answer
+            # An ERP that is asked something right before the create may say no there already.
+            assert adapter.created == (1 if caught.value.raw_answer else 0)
             assert len(str(caught.value)) < 2_000
             assert erp.find(draft) == []
-        assert adapter.created == 1
         assert adapter.stored(draft) == []
 
     def test_a_period_that_was_closed_meanwhile_is_rejected(self, adapter: Adapter) -> None:
@@ -477,6 +478,22 @@ class Conformance:
         with adapter.open() as erp:
             (found,) = erp.find(draft)
         assert_is(found, draft)
+
+    @pytest.mark.parametrize(
+        "name", ["empty", "html", "json-null", "empty-object", "204", "302", "500", "502", "503", "429"]
+    )
+    def test_one_bad_answer_among_good_ones_is_never_an_empty_look_up(self, adapter: Adapter, name: str) -> None:
+        action, when = LOOK_UP_FAULTS[name]
+        with adapter.open() as erp:
+            draft = ready(erp, adapter.draft())
+            erp.create(draft, nothing)
+        with adapter.open() as erp:
+            adapter.sandbox.faults.add(Fault(adapter.service, adapter.look_up, action, when=when))  # type: ignore[arg-type]
+            # Asking again is allowed, for a look-up has no effect; what counts is the truth of what comes back.
+            with suppress(Retryable):
+                (found,) = erp.find(draft)
+                assert_is(found, draft)
+        assert adapter.sandbox.faults.pending == []
 
     @pytest.mark.parametrize("status", [401, 403, 404])
     def test_a_refused_look_up_is_never_an_empty_one(self, adapter: Adapter, status: int) -> None:
