@@ -1,0 +1,146 @@
+"""Dynamics GP as an ERP: one company through one of its APIs.
+
+Journals stay unposted (state Work) in a batch; posting the batch is finance's own step in GP, and no call of ours does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from include.clock import Clock, utc_now
+from include.erps.dynamics_gp.api import Api, CostCenter, Employee
+from include.erps.dynamics_gp.auth import RefusedPassword, Scheme, WindowsAuth
+from include.erps.dynamics_gp.checks import Checks
+from include.erps.dynamics_gp.settings import DynamicsGpSettings
+from include.erps.port import Draft, ErpDocument, Verdict
+from include.errors import Conflict, Misconfigured, Rejected, Retryable
+from include.transport import HttpClient
+
+
+class DynamicsGpErp:
+    """Implements :class:`include.erps.port.Erp`. There is no session: the log-on belongs to the connection.
+
+    :param base_url: scheme, host and port of the web service.
+    :param login: ``DOMAIN\\user`` or ``user@domain``.
+    :param realm: the Kerberos realm, where the login does not name it.
+    :param service_host: the host of the service principal, where it is not the address's.
+    :param refused_before: keeps a refused password from being tried by the next session.
+    :raises Misconfigured: the address or the fiscal calendar is wrong.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        login: str,
+        password: str,
+        *,
+        settings: DynamicsGpSettings,
+        auth: Scheme = "negotiate",
+        realm: str | None = None,
+        service_host: str | None = None,
+        verify: bool | str = True,
+        request_timeout_s: float | None = None,
+        refused_before: RefusedPassword | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        host = urlsplit(base_url).hostname
+        if not host:
+            raise Misconfigured("the Dynamics GP connection has no host")
+        self._settings = settings
+        try:
+            http = HttpClient(
+                base_url,
+                verify=verify,
+                auth=WindowsAuth(
+                    login, password, auth, service_host or host, realm=realm, refused_before=refused_before
+                ),
+                request_timeout_s=request_timeout_s or settings.request_timeout_s,
+                secrets=(password,),
+            )
+        except (ValueError, OSError) as error:
+            raise Misconfigured(f"The Dynamics GP connection: {error}") from None
+        self._api = _api(http, settings, clock)
+        self._checks = Checks(settings, self._api)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._api.close()
+
+    def check(self, drafts: Sequence[Draft]) -> list[Verdict]:
+        """Accounts, cost centres and period of all drafts; ``details`` get ``batch`` and, over SOAP, ``company_id``.
+
+        :raises Retryable: GP could not be asked. :raises Misconfigured: the company, the account or its rights.
+        """
+        return self._checks.verdicts(drafts) if drafts else []
+
+    def next_open_date(self, draft: Draft) -> date | None:
+        """The first day of the next period after the draft's that is open; ``None`` when none is known."""
+        return self._checks.next_open_date(draft)
+
+    def find(self, draft: Draft) -> list[ErpDocument]:
+        """Every journal under the draft's reference, in any batch and state.
+
+        :raises LookupFailed: no complete answer.
+        """
+        return self._api.find(draft)
+
+    def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
+        """Put the draft into its batch, unposted, once; see :meth:`include.erps.port.Erp.create`.
+
+        Over SOAP the document has no number: :meth:`complete` looks it up.
+        """
+        problems = self._settings.problems(draft)
+        if problems:
+            raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
+        return self._api.create(draft, self._settings.batch_id(draft), before_send)
+
+    def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
+        """The document with its number; unchanged when it has one.
+
+        :raises Retryable: GP does not show it yet. It stays posted, and is looked up again, never created again.
+        :raises Conflict: more than one journal carries the reference.
+        """
+        if document.number is not None:
+            return document
+        found = self._api.find(draft)
+        if not found:
+            raise Retryable(
+                f"{draft.reference} is in Dynamics GP, and its journal number is not shown yet; it is looked up again, never "
+                "posted again. If it stays so, somebody deleted it or changed its Reference: settle it with its number",
+                delay_s=self._settings.number_delay_s,
+            )
+        if len(found) > 1:
+            numbers = ", ".join(str(one.number) for one in found)
+            raise Conflict(
+                f"{draft.reference} is in Dynamics GP more than once (journals {numbers}): delete or void the copy there, then "
+                "clear this task"
+            )
+        return replace(document, number=found[0].number, status=found[0].status)
+
+    def cost_centers(self) -> list[CostCenter]:
+        """All cost centres. :raises LookupFailed: the list is incomplete."""
+        return self._api.cost_centers()
+
+    def employees(self) -> list[Employee]:
+        """All employees that the account may see. :raises LookupFailed: the list is incomplete."""
+        return self._api.employees()
+
+
+def _api(http: HttpClient, settings: DynamicsGpSettings, clock: Clock) -> Api:
+    if settings.api == "sba":
+        from include.erps.dynamics_gp.sba import SbaCompany
+
+        return SbaCompany(http, settings)
+    # zeep takes a third of a second to import, and most tenants never need it.
+    from include.erps.dynamics_gp.soap_company import SoapCompany
+
+    return SoapCompany(http, settings, clock)

@@ -1,0 +1,210 @@
+"""Realistic data for the demo tenant `harbor_logistics`: USD, America/New_York, GP company `Harbor Logistics, Inc.` (id 2).
+
+Every report posts, one journal each, into the batch of its month.
+
+    Expensify                                  tenant file / Dynamics GP
+    -----------------------------------------  -------------------------------------------------------------
+    credentials aa_harbor / harbor-secret      connection expensify_harbor
+    policy 4B1D0C5E7A9F2836                    expensify.policies
+    categories Meals, Travel, Tolls, Supplies  gl_account 6510, 6520, 6530, 6540
+    tag level 1 Terminal, Fleet, Office        cost_center 100, 200, 300, the first segment of every account
+    reimbursable lines                         credit.reimbursable 000-2105-00
+    lines of bank "Harbor Visa"                credit.company_card 000-2110-00
+    Windows account HARBOR\\svc_expensify       connection gp_harbor
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import count
+
+from include.sandbox.dynamics_gp.books import Company, Employee
+from include.sandbox.dynamics_gp.handshake import WindowsAccount
+from include.sandbox.dynamics_gp.service import DynamicsGp
+from include.sandbox.expensify import Policy
+from include.sandbox.expensify.state import JsonObject
+from include.sandbox.server import Sandbox
+
+__all__ = ["POLICY", "seed"]
+
+POLICY = "4B1D0C5E7A9F2836"
+_CATEGORIES = {"Meals": "6510", "Travel": "6520", "Tolls": "6530", "Supplies": "6540"}
+_CENTERS = {"Terminal": "100", "Fleet": "200", "Office": "300"}
+_PEOPLE = {
+    "noor.haddad@harbor.example": "Noor Haddad",
+    "tomas.reyes@harbor.example": "Tomás Reyes",
+    "wren.ashby@harbor.example": "Wren Ashby",
+}
+_MANAGER = ("gale.monroe@harbor.example", "Gale Monroe")
+_NOOR, _TOMAS, _WREN = _PEOPLE
+
+
+@dataclass(frozen=True)
+class _Expense:
+    category: str
+    cents: int
+    center: str
+    merchant: str
+    card: bool = False
+
+
+@dataclass(frozen=True)
+class _Report:
+    days_ago: int
+    hour: int
+    name: str
+    person: str
+    lines: tuple[_Expense, ...]
+
+
+_REPORTS = (
+    _Report(
+        3,
+        15,
+        "Carrier conference",
+        _NOOR,
+        (
+            _Expense("Travel", 48215, "Office", "Coastline Air", card=True),
+            _Expense("Travel", 31940, "Office", "Pier Hotel"),
+            _Expense("Meals", 5875, "Office", "Oyster Shack"),
+        ),
+    ),
+    _Report(
+        2,
+        14,
+        "Fleet week",
+        _TOMAS,
+        (_Expense("Tolls", 1725, "Fleet", "Bay Bridge"), _Expense("Tolls", 1725, "Fleet", "Bay Bridge")),
+    ),
+    _Report(
+        2,
+        18,
+        "Dock repairs",
+        _WREN,
+        (
+            _Expense("Supplies", 20999, "Terminal", "Anchor Hardware"),
+            _Expense("Supplies", -4050, "Terminal", "Anchor Hardware"),
+        ),
+    ),
+    _Report(1, 16, "Customs broker lunch", _NOOR, (_Expense("Meals", 11360, "Terminal", "Harbor Grill", card=True),)),
+    _Report(
+        1,
+        17,
+        "Night shift",
+        _TOMAS,
+        (
+            _Expense("Meals", 4333, "Terminal", "Noodle Bar"),
+            _Expense("Meals", 4333, "Fleet", "Noodle Bar"),
+            _Expense("Tolls", 950, "Fleet", "Tunnel Authority"),
+        ),
+    ),
+)
+
+
+def seed(sandbox: Sandbox, today: date) -> DynamicsGp:
+    """Fill in the tenant's Expensify and GP; reports are approved on the three days before `today`, in UTC hours that fall on
+    the same day in New York.
+    """
+    server = sandbox.service(DynamicsGp)
+    with sandbox.lock:
+        _seed_expensify(sandbox, today)
+        _seed_gp(server, today)
+    return server
+
+
+def _seed_gp(server: DynamicsGp, today: date) -> None:
+    server.door.add(WindowsAccount("HARBOR\\svc_expensify", "tide-and-time", upn="svc_expensify@harbor.example"))
+    server.add_company(Company(1, "Harbor Holdings"))
+    company = server.add_company(Company(2, "Harbor Logistics, Inc.", next_number=27041))
+    for year in (today.year - 1, today.year, today.year + 1):
+        company.add_months(year)
+    for center, code in _CENTERS.items():
+        company.add_cost_center(code, center)
+        for category, main in _CATEGORIES.items():
+            company.add_account(f"{code}-{main}-00", f"{category}, {center}")
+    company.add_account("000-2105-00", "Employee reimbursements payable")
+    company.add_account("000-2110-00", "Harbor Visa payable")
+    for number, (email, name) in enumerate(_PEOPLE.items(), start=1):
+        first, _, last = name.partition(" ")
+        company.add_employee(Employee(f"{last[:4].upper()}{number:04d}", first, last, email, "OPS", "100"))
+
+
+def _seed_expensify(sandbox: Sandbox, today: date) -> None:
+    server = sandbox.expensify
+    server.credentials["aa_harbor"] = "harbor-secret"
+    server.policies[POLICY] = Policy(
+        id=POLICY,
+        name="Harbor Logistics",
+        owner=_MANAGER[0],
+        categories=[
+            {"name": name, "enabled": True, "glCode": "", "payrollCode": "", "areCommentsRequired": False}
+            for name in _CATEGORIES
+        ],
+        tags=[{"name": "Cost Center", "tags": [{"name": n, "enabled": True, "glCode": ""} for n in _CENTERS]}],
+        employees=[
+            {
+                "email": email,
+                "role": "user",
+                "submitsTo": _MANAGER[0],
+                "employeeID": str(number),
+                "customField1": str(number),
+                "customField2": "",
+            }
+            for number, email in enumerate(_PEOPLE, start=501)
+        ],
+    )
+    transactions = count(5120877390461120001)
+    for number, report in enumerate(_REPORTS, start=1):
+        server.add_report(_report(f"R00HARB{number:03d}", report, today, transactions))
+
+
+def _report(identity: str, report: _Report, today: date, transactions: Iterator[int]) -> JsonObject:
+    approved = today - timedelta(days=report.days_ago)
+    submitted = approved - timedelta(days=1)
+    moment = f"{approved} {report.hour:02d}:30:00"
+    return {
+        "reportID": identity,
+        "reportName": report.name,
+        "status": "Approved",
+        "accountEmail": report.person,
+        "submitter": {"fullName": _PEOPLE[report.person]},
+        "managerEmail": _MANAGER[0],
+        "manager": {"fullName": _MANAGER[1]},
+        "created": f"{submitted - timedelta(days=1)} 09:00:00",
+        "submitted": f"{submitted} 18:00:00",
+        "approved": moment,
+        "currency": "USD",
+        "total": sum(line.cents for line in report.lines),
+        "policyID": POLICY,
+        "policyName": "Harbor Logistics",
+        "approvers": [{"email": _MANAGER[0], "date": moment, "fullName": _MANAGER[1]}],
+        "transactionList": [
+            _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2))
+            for line in report.lines
+        ],
+    }
+
+
+def _transaction(report: str, identity: str, line: _Expense, day: date) -> JsonObject:
+    card = {"bank": "Harbor Visa", "cardName": "Harbor Visa 4410", "cardNumber": "4000XXXXXXXX4410"}
+    return {
+        "transactionID": identity,
+        "reportID": report,
+        "merchant": line.merchant,
+        "amount": line.cents,
+        "convertedAmount": None,
+        "currency": "USD",
+        "created": f"{day}",
+        "inserted": f"{day} 20:00:00",
+        "category": line.category,
+        "categoryGlCode": "",
+        "tag": line.center,
+        "ntag1": line.center,
+        "reimbursable": not line.card,
+        "billable": False,
+        "hasTax": False,
+        **(card if line.card else {}),
+        "type": "expense",
+    }
