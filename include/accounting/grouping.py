@@ -37,6 +37,10 @@ EXPENSE_COLUMNS = (
 )
 
 
+INVALID = "invalid account: "
+"""Marks what the ERP's own rule said of an account, among the names of what is missing."""
+
+
 @dataclass(frozen=True)
 class DerivedLine:
     """A line of a journal. Zero lines are kept for their lineage and never sent. ``sent`` false: zero."""
@@ -159,7 +163,12 @@ def _map_one(
         values[name] = found
     dimensions = mapping.filled(values)
     rules = [account.rule, *(found.rule for found in values.values() if found.value is not None)]
-    full = UNMAPPED if missing else tenant.erp.account(account.value or "", dimensions)
+    full = UNMAPPED
+    if not missing:
+        try:
+            full = tenant.erp.account(account.value or "", dimensions)
+        except ValueError as error:
+            missing.append(f"{INVALID}{error}")
     return full, json.dumps(dimensions, sort_keys=True), "; ".join(rules), tuple(missing)
 
 
@@ -215,7 +224,7 @@ def _reasons(frame: pd.DataFrame, tenant: Tenant, currency_of: Mapping[str, str]
     blocked: dict[tuple[str, str, str, str], int] = {}
     for row in short.itertuples(index=False):
         for what in row.missing:
-            if what == "gl_account":
+            if what == "gl_account" or what.startswith(INVALID):
                 name = str(row.category).strip()
             else:
                 name = mapping.tag_text(row.tags, tenant.mapping.dimensions[what].tag).strip()
@@ -234,6 +243,12 @@ def _reasons(frame: pd.DataFrame, tenant: Tenant, currency_of: Mapping[str, str]
 
 def _explain(tenant: Tenant, what: str, name: str) -> tuple[str, str, str]:
     file = f"{tenant.name}.yaml"
+    if what.startswith(INVALID):
+        return (
+            "account_invalid",
+            f"Category '{name}' gives an account that the ERP cannot have: {what.removeprefix(INVALID)}",
+            f"Correct `mapping` or the account template in {file}, then clear this task",
+        )
     if what == "gl_account":
         if not name:
             return (

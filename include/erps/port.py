@@ -191,6 +191,11 @@ class ErpSettings(BaseModel):
         return ""
 
     @property
+    def only_per_report(self) -> str | None:
+        """Why this tenant's documents must stand for one report each; ``None``: they need not."""
+        return None
+
+    @property
     def document_kind(self) -> Kind:
         """What a report's reimbursable part becomes."""
         return "journal"

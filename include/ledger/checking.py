@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import sqlalchemy as sa
+
 from include.accounting.reasons import Reason
 from include.clock import Clock, utc_now
 from include.erps.port import Draft, Erp, Problem, Verdict
-from include.ledger import journals
+from include.ledger import journals, tables
 from include.ledger.database import Ledger
 from include.ledger.journals import Actor, Journal, Scope, draft_to_json
 from include.settings.tenant import Tenant
@@ -53,7 +55,7 @@ def check(
                 journals.move(connection, journal, "held", now, actor, text, checked_at=now, reasons=values)
             else:
                 draft = verdict.draft
-                journals.move(
+                moved = journals.move(
                     connection,
                     journal,
                     "ready",
@@ -66,6 +68,26 @@ def check(
                     posting_date=draft.posting_date,
                     revision=journal.revision + 1,
                 )
+                if moved:
+                    _write_accounts(connection, journal, draft)
+
+
+def _write_accounts(connection: sa.Connection, journal: Journal, draft: Draft) -> None:
+    """Some ERPs write accounts in a form of their own: the ledger's lines carry what is sent."""
+    columns = tables.journal_line.c
+    before = {line.number: line.account for line in journal.draft().lines}
+    for line in draft.lines:
+        if before.get(line.number) != line.account:
+            connection.execute(
+                tables.journal_line.update()
+                .where(
+                    columns.target == journal.target,
+                    columns.tenant == journal.tenant,
+                    columns.journal_key == journal.key,
+                    columns.line == line.number,
+                )
+                .values(account=line.account)
+            )
 
 
 def reasons_of(tenant: Tenant, drafts: Sequence[Draft], erp: Erp) -> dict[str, list[Reason]]:

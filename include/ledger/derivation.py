@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from include.accounting.checks import report_reasons
+from include.accounting.mapping import look_up
 from include.accounting.reasons import Reason
 from include.accounting.reports import ExpenseFacts, ReportFacts
 from include.erps.port import Draft, Line
@@ -164,6 +165,7 @@ def _reference(content: Content, tenant: Tenant) -> tuple[str | None, list[Reaso
 def _draft(content: Content, derived: DerivedJournal, tenant: Tenant, reference: str, posting_date: date) -> Draft:
     currency = content.currency or tenant.posting.currency
     submitters = {report.submitter_email for report in content.reports}
+    submitter = submitters.pop() if len(submitters) == 1 else None
     if content.per == "day":
         summary = f"Expensify {content.day:%Y-%m-%d}, {len(content.reports)} reports"
     else:
@@ -183,7 +185,8 @@ def _draft(content: Content, derived: DerivedJournal, tenant: Tenant, reference:
             if line.amount_cents
         ),
         report_ids=tuple(report.report_id for report in content.reports),
-        submitter_email=submitters.pop() if len(submitters) == 1 else None,
+        submitter_email=submitter,
+        submitter_id=look_up(tenant.mapping.employee, submitter, None, "mapping.employee").value,
     )
 
 

@@ -145,6 +145,7 @@ def draft_to_json(draft: Draft) -> dict[str, Any]:
         ],
         "report_ids": list(draft.report_ids),
         "submitter_email": draft.submitter_email,
+        "submitter_id": draft.submitter_id,
         "details": dict(draft.details),
     }
 
@@ -162,6 +163,7 @@ def draft_from_json(value: Mapping[str, Any]) -> Draft:
         lines=tuple(Line(**line) for line in value["lines"]),
         report_ids=tuple(value["report_ids"]),
         submitter_email=value["submitter_email"],
+        submitter_id=value.get("submitter_id"),
         details=value["details"],
     )
 

@@ -7,8 +7,7 @@ import signal
 import threading
 from datetime import UTC, date, datetime
 
-from include.sandbox.demo import seed
-from include.sandbox.ifs_cloud import IfsCloud
+from include.sandbox.demo import seed, services
 from include.sandbox.server import Sandbox
 
 
@@ -29,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sandbox = Sandbox(IfsCloud(), host=options.host, port=options.port)
+    sandbox = Sandbox(*services(), host=options.host, port=options.port)
     if options.demo:
         seed(sandbox, options.today)
     with sandbox:

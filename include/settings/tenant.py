@@ -317,6 +317,8 @@ class Tenant(_Section):
         self._check_credits()
         if self.hold.isolate and self.per != "day":
             raise ValueError(self.DAY_ONLY)
+        if self.per == "day" and self.erp.only_per_report is not None:
+            raise ValueError(f"`posting.per: day` does not fit: {self.erp.only_per_report}")
         if self.posting.date == "report" and self.per != "report":
             raise ValueError("`posting.date: report` works with `posting.per: report` only")
         if self.name in self.formerly:

@@ -301,7 +301,7 @@ class Tenant:
         marks = ",".join("?" * len(self.names))
         with closing(sqlite3.connect(f"file:{self.suite.ledger_file}?mode=ro", uri=True, timeout=60)) as database:
             database.row_factory = sqlite3.Row
-            query = f"SELECT * FROM {table} WHERE tenant IN ({marks}) AND {where}"  # noqa: S608 - names of our own
+            query = f"SELECT * FROM {table} WHERE tenant IN ({marks}) AND {where}"
             return [dict(row) for row in database.execute(query, [*self.names, *values])]
 
     def states(self) -> dict[str, str]:

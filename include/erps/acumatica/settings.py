@@ -164,6 +164,13 @@ class AcumaticaSettings(ErpSettings):
         return self
 
     @property
+    def only_per_report(self) -> str | None:
+        """A bill to the submitting employee stands for that employee's report."""
+        if self.vendor == "employee":
+            return "`erp.vendor: employee` pays each report's own employee. Set `posting.per: report`"
+        return None
+
+    @property
     def document_kind(self) -> Kind:
         """A bill or a journal, as ``document`` says."""
         return self.document

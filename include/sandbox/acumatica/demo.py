@@ -14,8 +14,9 @@ from itertools import count
 
 from include.sandbox.acumatica.doors import User
 from include.sandbox.acumatica.service import Acumatica
-from include.sandbox.expensify import Expensify, Policy
+from include.sandbox.expensify import Policy
 from include.sandbox.expensify.state import JsonObject
+from include.sandbox.server import Sandbox
 
 __all__ = ["EXPECTED_HELD", "POLICY", "seed"]
 
@@ -98,30 +99,32 @@ _REPORTS = (
 )  # fmt: skip
 
 
-def seed(expensify: Expensify, acumatica: Acumatica, today: date) -> None:
-    """Fill both systems; the calendar covers the years around `today`."""
-    _seed_acumatica(acumatica, today)
-    expensify.credentials["aa_pacific"] = "pacific-secret"
-    expensify.policies[POLICY] = Policy(
-        id=POLICY,
-        name="Pacific Studio",
-        owner=_MANAGER[0],
-        categories=[
-            {"name": name, "enabled": True, "glCode": "", "payrollCode": "", "areCommentsRequired": False}
-            for name in _CATEGORIES
-        ],
-        tags=[
-            {"name": "Team", "tags": [{"name": name, "enabled": True, "glCode": ""} for name in _TEAMS]},
-            {"name": "Project", "tags": [{"name": name, "enabled": True, "glCode": ""} for name in _PROJECTS]},
-        ],
-        employees=[
-            {"email": email, "role": "user", "submitsTo": _MANAGER[0], "employeeID": identity}
-            for email, (identity, _) in _PEOPLE.items()
-        ],
-    )
-    transactions = count(5056343049275631001)
-    for number, report in enumerate(_REPORTS, start=1):
-        expensify.add_report(_report(f"R00PACI{number:03d}", report, today, transactions))
+def seed(sandbox: Sandbox, today: date) -> None:
+    """Fill Expensify and Acumatica; the calendar covers the years around `today`."""
+    expensify, acumatica = sandbox.expensify, sandbox.service(Acumatica)
+    with sandbox.lock:
+        _seed_acumatica(acumatica, today)
+        expensify.credentials["aa_pacific"] = "pacific-secret"
+        expensify.policies[POLICY] = Policy(
+            id=POLICY,
+            name="Pacific Studio",
+            owner=_MANAGER[0],
+            categories=[
+                {"name": name, "enabled": True, "glCode": "", "payrollCode": "", "areCommentsRequired": False}
+                for name in _CATEGORIES
+            ],
+            tags=[
+                {"name": "Team", "tags": [{"name": name, "enabled": True, "glCode": ""} for name in _TEAMS]},
+                {"name": "Project", "tags": [{"name": name, "enabled": True, "glCode": ""} for name in _PROJECTS]},
+            ],
+            employees=[
+                {"email": email, "role": "user", "submitsTo": _MANAGER[0], "employeeID": identity}
+                for email, (identity, _) in _PEOPLE.items()
+            ],
+        )
+        transactions = count(5056343049275631001)
+        for number, report in enumerate(_REPORTS, start=1):
+            expensify.add_report(_report(f"R00PACI{number:03d}", report, today, transactions))
 
 
 def _seed_acumatica(acumatica: Acumatica, today: date) -> None:

@@ -34,7 +34,7 @@ from include.sandbox.server import Sandbox
 
 __all__ = ["EXPECTED_HELD", "POLICY", "seed"]
 
-EXPECTED_HELD: dict[str, set[str]] = {"albion_field_services": {"R00ALBI003"}}
+EXPECTED_HELD = {"R00ALBI003"}
 """Reports that are rightly held, by tenant: everything else must post."""
 
 POLICY = "FEDCBA9876543210"
@@ -114,13 +114,10 @@ _REPORTS = (
 
 
 def seed(sandbox: Sandbox, today: date) -> None:
-    """Fill Expensify and IFS; does nothing in a sandbox without IFS."""
-    server = next((service for service in sandbox.services if isinstance(service, IfsCloud)), None)
-    if server is None:
-        return
+    """Fill Expensify and IFS."""
     with sandbox.lock:
         _seed_expensify(sandbox, today)
-        _seed_ifs(server, today)
+        _seed_ifs(sandbox.service(IfsCloud), today)
 
 
 def _seed_ifs(server: IfsCloud, today: date) -> None:

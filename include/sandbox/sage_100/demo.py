@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
 
-from include.sandbox.expensify import Expensify, Policy
+from include.sandbox.expensify import Policy
 from include.sandbox.expensify.state import JsonObject
 from include.sandbox.sage_100.books import Company, User
 from include.sandbox.sage_100.service import Sage100
+from include.sandbox.server import Sandbox
 
 __all__ = ["EXPECTED_HELD", "POLICY", "seed"]
 
@@ -85,30 +86,32 @@ _REPORTS: Sequence[tuple[int, int, str, str, Sequence[_Expense]]] = (
 )
 
 
-def seed(expensify: Expensify, sage: Sage100, today: date) -> None:
-    """Fill both servers; the caller holds the sandbox's lock. Reports are approved on the three days before `today`."""
-    expensify.credentials["aa_atlantic"] = "atlantic-secret"
-    expensify.scopes["aa_atlantic"] = frozenset({POLICY})
-    expensify.policies[POLICY] = Policy(
-        id=POLICY,
-        name="Atlantic Distribution",
-        owner=_MANAGER[0],
-        categories=[
-            {"name": name, "enabled": True, "glCode": "", "payrollCode": "", "areCommentsRequired": False}
-            for name in _ACCOUNTS
-        ],
-        tags=[{"name": "Department", "tags": [{"name": n, "enabled": True, "glCode": ""} for n in _CENTERS]}],
-        employees=[
-            {"email": email, "role": "user", "submitsTo": _MANAGER[0], "employeeID": str(number)}
-            for number, email in enumerate(_PEOPLE, start=2001)
-        ],
-    )
-    transactions = count(6120098877665501001)
-    for number, (days_ago, hour, name, person, lines) in enumerate(_REPORTS, start=1):
-        approved = today - timedelta(days=days_ago)
-        report = _report(f"R00ATLA{number:03d}", approved, hour, name, person, lines, transactions)
-        expensify.add_report(report)
-    _seed_sage(sage, today)
+def seed(sandbox: Sandbox, today: date) -> None:
+    """Fill Expensify and Sage. Reports are approved on the three days before `today`."""
+    expensify, sage = sandbox.expensify, sandbox.service(Sage100)
+    with sandbox.lock:
+        expensify.credentials["aa_atlantic"] = "atlantic-secret"
+        expensify.scopes["aa_atlantic"] = frozenset({POLICY})
+        expensify.policies[POLICY] = Policy(
+            id=POLICY,
+            name="Atlantic Distribution",
+            owner=_MANAGER[0],
+            categories=[
+                {"name": name, "enabled": True, "glCode": "", "payrollCode": "", "areCommentsRequired": False}
+                for name in _ACCOUNTS
+            ],
+            tags=[{"name": "Department", "tags": [{"name": n, "enabled": True, "glCode": ""} for n in _CENTERS]}],
+            employees=[
+                {"email": email, "role": "user", "submitsTo": _MANAGER[0], "employeeID": str(number)}
+                for number, email in enumerate(_PEOPLE, start=2001)
+            ],
+        )
+        transactions = count(6120098877665501001)
+        for number, (days_ago, hour, name, person, lines) in enumerate(_REPORTS, start=1):
+            approved = today - timedelta(days=days_ago)
+            report = _report(f"R00ATLA{number:03d}", approved, hour, name, person, lines, transactions)
+            expensify.add_report(report)
+        _seed_sage(sage, today)
 
 
 def _seed_sage(sage: Sage100, today: date) -> None:

@@ -122,7 +122,10 @@ class EmptiedDatabase:
 
     def empty(self) -> None:
         """Remove all rows, and whoever a test before left behind."""
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        others = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         with self._engine.begin() as connection:
             connection.exec_driver_sql(others)
             connection.exec_driver_sql(self._delete)

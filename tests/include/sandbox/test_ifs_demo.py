@@ -9,9 +9,8 @@ import yaml
 
 from include.erps.ifs_cloud.client import IfsCloudErp
 from include.erps.port import Draft, Line
-from include.sandbox.demo import EXPECTED_HELD, seed
 from include.sandbox.ifs_cloud import IfsCloud
-from include.sandbox.ifs_cloud.demo import POLICY
+from include.sandbox.ifs_cloud.demo import EXPECTED_HELD, POLICY, seed
 from include.sandbox.server import Sandbox
 from include.settings.tenant import Tenant, tenant_from
 from tests.include.erps.adapter import Budget, Tokens
@@ -50,7 +49,7 @@ def test_all_but_the_declared_report_pass_the_check_and_post(demo: Sandbox, tena
         verdicts = erp.check(drafts)
         held = {verdict.draft.key: [one.code for one in verdict.problems] for verdict in verdicts if verdict.problems}
         assert held == {"R00ALBI003": ["dimension_expired"]}
-        assert set(held) == EXPECTED_HELD["albion_field_services"]
+        assert set(held) == EXPECTED_HELD
         for verdict in verdicts:
             if not verdict.problems:
                 erp.create(verdict.draft, lambda _: None)

@@ -18,8 +18,8 @@ from include.ledger.database import Ledger
 from include.ledger.journals import Actor, Scope
 from include.ledger.posting import Poster
 from include.ledger.reading import reading_of
-from include.sandbox.demo import EXPECTED_HELD, seed
 from include.sandbox.sage_100 import Sage100
+from include.sandbox.sage_100.demo import EXPECTED_HELD, seed
 from include.sandbox.server import Sandbox
 from include.settings.tenant import Tenant, tenant_from
 from include.transport import HttpClient
@@ -78,7 +78,7 @@ def test_the_whole_demo(tmp_path: Path) -> None:
                     held[key] = str(error)
         with ledger.read() as connection:
             found = journals.fetch(connection, scope, keys)
-    assert held.keys() == EXPECTED_HELD["atlantic_distribution"]
+    assert held.keys() == EXPECTED_HELD
     assert "660-02-00" in held["R00ATLA003"]
     assert {key: (one.state, one.document_number, one.total_debit_cents) for key, one in found.items()} == {
         "R00ATLA001": ("posted", "000001", 84475),

@@ -25,8 +25,7 @@ from include.ledger.limiter import Budget, Limit
 from include.ledger.posting import Poster
 from include.ledger.reading import reading_of
 from include.ledger.token_store import LedgerTokens
-from include.sandbox import demo
-from include.sandbox.acumatica import Acumatica
+from include.sandbox.acumatica import Acumatica, demo
 from include.sandbox.faults import Drop, Fault, LateEffect
 from include.sandbox.server import Sandbox
 from include.settings import catalogue
@@ -34,7 +33,7 @@ from include.settings.tenant import Tenant
 from include.transport import HttpClient
 
 TODAY = date(2026, 11, 21)
-TENANTS = Path(demo.__file__).parent / "tenants"
+TENANTS = Path(demo.__file__).parents[1] / "tenants"
 ACTOR = Actor("expenses__pacific_studio", "run-1", "load", 0, 1)
 
 

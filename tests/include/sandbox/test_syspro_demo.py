@@ -12,10 +12,10 @@ import httpx
 import pytest
 from aiohttp import web
 
-from include.sandbox.demo import POLICY, seed
 from include.sandbox.faults import Drop, Fault
 from include.sandbox.server import Sandbox
 from include.sandbox.stage import Answer, Stage
+from include.sandbox.syspro.demo import POLICY, seed
 
 TODAY = date(2026, 11, 21)
 ROOT = Path(__file__).parents[3]
