@@ -304,12 +304,15 @@ def test_retry_after_is_honoured(connect: Connect, box: Sandbox, api: str) -> No
     assert (41 <= (caught.value.delay_s or 0) <= 42) is (api == "agent")
 
 
-def test_a_password_changed_under_a_create_is_not_executed(connect: Connect, box: Sandbox, server: Sage100) -> None:
+def test_a_password_changed_under_a_create_is_not_executed(connect: Connect, server: Sage100, company: Company) -> None:
     client = connect(reread=lambda: Credentials("EXP", "new", KEY))
-    client.check([journal()])
-    server.users["EXP"].password = "new"
+
+    def change(text: str) -> None:
+        server.users["EXP"].password = "new"
+
     with pytest.raises(NotExecuted, match="has been changed"):
-        client.create(journal(), ignore)
+        client.create(journal(), change)
+    assert company.entries == []
     assert client.create(journal(), ignore).number == "000001"
 
 
