@@ -314,6 +314,8 @@ def test_a_wrong_cookie_password_is_not_tried_again(connect: Connect, box: Sandb
 
 
 def test_no_secret_reaches_a_log(connect: Connect, tokens: Tokens, caplog: pytest.LogCaptureFixture) -> None:
+    # Airflow, once imported, silences httpx.
+    caplog.set_level(logging.DEBUG, logger="httpx")
     with caplog.at_level(logging.DEBUG), connect() as client:
         client.find(bill())
         client.create(checked(bill()), ignore)
