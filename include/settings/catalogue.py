@@ -74,7 +74,10 @@ def load(name: str, folder: Path | None = None) -> Tenant:
         content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except FileNotFoundError:
         raise TenantFileError(f"{path.name}: there is no such file in {path.parent}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise TenantFileError(f"{path.name}: cannot be opened ({type(error).__name__})") from None
+    except Exception as error:  # noqa: BLE001
+        # PyYAML lets the errors of its value types through, too: ValueError for 2026-13-45.
         raise TenantFileError(f"{path.name}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise TenantFileError(f"{path.name}: expected keys such as `schedule:` and `erp:` at the top level")
@@ -82,6 +85,11 @@ def load(name: str, folder: Path | None = None) -> Tenant:
         return tenant_from(content, name, path.parent)
     except ValueError as error:
         raise TenantFileError(f"{path.name}: {error}") from None
+    except Exception as error:  # noqa: BLE001
+        # A value of a shape that no check foresaw must not take the other tenants down.
+        raise TenantFileError(
+            f"{path.name}: a value has an unexpected shape ({type(error).__name__}: {error})"
+        ) from None
 
 
 def load_all(folder: Path | None = None) -> Catalogue:
