@@ -1,6 +1,6 @@
 """Tenant files in a folder of the test's own, and DAG files parsed as Airflow parses them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,7 @@ def write_tenant(tenants: Path) -> WriteTenant:
 
 
 @pytest.fixture
-def parse() -> Iterator[Callable[[str], DagBag]]:
+def parse() -> Callable[[str], DagBag]:
     """``parse("expenses.py")``: the bag after a real parse of that one file of ``dags/``."""
 
     def parsed(file: str) -> DagBag:
@@ -60,4 +60,4 @@ def parse() -> Iterator[Callable[[str], DagBag]]:
         assert path.is_file()
         return DagBag(path, safe_mode=True, bundle_path=PROJECT / "dags", bundle_name="dags-folder")
 
-    yield parsed
+    return parsed
