@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[3]
+from scripts.local_airflow import PROJECT, LocalAirflow
 
 # Makes runs as the scheduler does, and sets them running, which is what calls the listeners.
 PROBE = """
 import json, logging, sys
 from datetime import UTC, datetime
 sys.path[:0] = ["$PROJECT", "$PROJECT/plugins"]
-from airflow.utils.db import initdb
-initdb()
 
 records = []
 class Keep(logging.Handler):
@@ -91,11 +87,15 @@ print(json.dumps(answers))
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     home = tmp_path_factory.mktemp("airflow")
-    environment = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    airflow = LocalAirflow(home, PROJECT / "dags")
+    airflow.prepare()
+    # A file, because Airflow keeps the source of every DAG.
+    probe = home / "probe.py"
+    probe.write_text(PROBE.replace("$PROJECT", str(PROJECT)))
     done = subprocess.run(
-        [sys.executable, "-c", PROBE.replace("$PROJECT", str(PROJECT))],
+        [sys.executable, str(probe)],
         cwd=home,
-        env=environment,
+        env=airflow.env(),
         capture_output=True,
         text=True,
         check=False,
