@@ -99,7 +99,7 @@ class TestHeldOfEarlierRuns:
     def test_one_of_a_live_run_is_left_to_it(self, world: World, held: str) -> None:
         self.allow_gifts(world)
         world.airflow.runs[0].state = "running"
-        assert world.run("scheduled", NOVEMBER_10).until_validated() == []
+        assert world.run("backfill", NOVEMBER_10).until_validated() == []
         assert world.journals() == {held: "held"}
 
     def test_a_correction_in_expensify_counts_as_well(self, world: World, held: str) -> None:
