@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from include.errors import Held, Misconfigured, Rejected, Retryable
+from include.ledger.posting import Posted, Poster
 from include.sandbox.faults import Drop, Fault
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Run
 from tests.plugins.expensify_erp.operators.conftest import World
@@ -174,6 +175,25 @@ class TestBoxOfMany:
         run.load()
         assert [event["journal_key"] for event in run.events["load_0"]] == ["R1", "R2"]
         assert world.creates() == 2
+
+    def test_an_error_nobody_foresaw_keeps_no_other_journal_from_being_posted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.report("R1")
+        world.report("R2")
+        run = box_of(world, "R1", "R2")
+        post = Poster.post
+
+        def fails_for_r1(poster: Poster, key: str) -> Posted:
+            if key == "R1":
+                raise KeyError("a secret value")
+            return post(poster, key)
+
+        monkeypatch.setattr(Poster, "post", fails_for_r1)
+        with pytest.raises(Retryable, match="journal R1: unexpected KeyError") as caught:
+            run.load()
+        assert "a secret value" not in str(caught.value)
+        assert world.journals() == {"R1": "ready", "R2": "posted"}
 
     def test_one_that_the_erp_refuses_keeps_the_erps_words(self, world: World) -> None:
         world.report("R1")
