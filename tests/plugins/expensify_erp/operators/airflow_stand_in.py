@@ -33,6 +33,7 @@ class Airflow:
         tenant: str = "acme",
         kind: str = "scheduled",
         interval: tuple[datetime, datetime] | None = None,
+        /,
         **params: Any,
     ) -> Run:
         """A new run in the state ``running``."""

@@ -102,7 +102,7 @@ class World:
             self.sandbox.expensify.add_report(report)
         return report
 
-    def run(self, kind: str = "scheduled", interval: Any = NOVEMBER_2, **params: Any) -> Run:
+    def run(self, kind: str = "scheduled", interval: Any = NOVEMBER_2, /, **params: Any) -> Run:
         """A new run of ``acme``: by schedule over 2 November, unless said otherwise."""
         return self.airflow.run("acme", kind, interval, **params)
 

@@ -61,7 +61,7 @@ class TestMarks:
         run = world.run()
         assert run.until_validated() == [["R1"], ["R1-C"]]
         run.load(0)
-        with pytest.raises(Held, match="R1-C .* is ready"):
+        with pytest.raises(Held, match=r"R1-C .* is ready"):
             run.acknowledge()
         assert labelled(world) == set()
         run.load(1)
@@ -144,7 +144,7 @@ class TestColour:
             run.acknowledge()
 
     def test_all_steps_missing_are_named_also_when_the_run_never_began(self, world: World) -> None:
-        with pytest.raises(Held, match="^extract, transform, validate did not succeed"):
+        with pytest.raises(Held, match=r"^extract, transform, validate did not succeed"):
             world.run().acknowledge()
 
     def test_a_dry_run_is_green_and_marks_nothing(self, world: World) -> None:
