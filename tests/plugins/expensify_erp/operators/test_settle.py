@@ -140,7 +140,7 @@ class TestAdopt:
     def test_not_a_journal_that_the_package_still_works_on(self, world: World, held: Run, state: str) -> None:
         with world.ledger.write() as connection:
             connection.exec_driver_sql("UPDATE journal SET state = ?", (state,))
-        with pytest.raises(Held, match=f"journal {KEY} is {state}: `adopt` does not apply to it"):
+        with pytest.raises(Held, match=f"journal {KEY} is {state}: `adopt` takes"):
             settle(world, "adopt", journals=[KEY], document_number="2025/77")
         assert world.journals() == {KEY: state}
 
@@ -184,9 +184,16 @@ class TestClose:
     def test_not_one_that_is_on_its_way_or_done(self, world: World, held: Run, state: str) -> None:
         with world.ledger.write() as connection:
             connection.exec_driver_sql("UPDATE journal SET state = ?", (state,))
-        with pytest.raises(Held, match=f"journal {KEY} is {state}: `close` does not apply to it"):
+        with pytest.raises(Held, match=f"journal {KEY} is {state}: `close` takes"):
             settle(world, "close", journals=[KEY])
         assert world.journals() == {KEY: state}
+
+    def test_of_several_none_is_closed_when_one_cannot_be(self, world: World, held: Run) -> None:
+        world.report("R2", day="2025-11-10")
+        world.run("backfill", NOVEMBER_10).post_all()
+        with pytest.raises(Held, match="journal 20251110-1 is posted: `close` takes"):
+            settle(world, "close", journals=[KEY, "20251110-1"])
+        assert world.journals() == {KEY: "held", "20251110-1": "posted"}
 
     def test_no_erp_is_needed(self, world: World, held: Run) -> None:
         asked = len(world.sandbox.operations("syspro"))
@@ -284,6 +291,6 @@ class TestReissue:
     def test_not_a_journal_that_was_never_posted(self, world: World, held: Run, state: str) -> None:
         with world.ledger.write() as connection:
             connection.exec_driver_sql("UPDATE journal SET state = ?", (state,))
-        with pytest.raises(Held, match=f"journal {KEY} is {state}: only a posted one, or one in conflict"):
+        with pytest.raises(Held, match=f"journal {KEY} is {state}: `reissue` takes journals that are posted"):
             settle(world, "reissue", journals=[KEY])
         assert world.journals() == {KEY: state}
