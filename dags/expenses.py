@@ -70,7 +70,9 @@ def expenses_dag(tenant: Tenant) -> DAG:
         tags=["expenses", tenant.erp.type, tenant.name],
         doc_md=__doc__,
     ) as dag:
-        erp = {"pool": tenant.erp.pool, "queue": tenant.erp.queue or "default"}
+        erp = {"pool": tenant.erp.pool}
+        if tenant.erp.queue is not None:
+            erp["queue"] = tenant.erp.queue
         extract = ExtractOperator(task_id="extract", tenant=tenant.name)
         archive = "{{ ti.xcom_pull(task_ids='extract') }}"
         transform = TransformOperator(task_id="transform", tenant=tenant.name, archive=archive)

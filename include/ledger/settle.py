@@ -24,6 +24,14 @@ from include.settings.tenant import Tenant
 Action = Literal["adopt", "reissue", "close"]
 SETTLED = "settled"
 
+# Narrower than the ledger's transitions: those of posting (posting -> posted) are no person's to make.
+APPLIES_TO: dict[Action, tuple[str, ...]] = {
+    "adopt": ("held", "rejected", "conflict", "posted"),
+    "close": ("drafted", "held", "rejected", "conflict"),
+    "reissue": ("posted", "conflict"),
+}
+"""Adopting a posted journal changes nothing but settles its findings: the document stands as it is."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -49,7 +57,8 @@ def settle_journals(
 
     :param erp: needed to reissue: the ERP must show the old document absent or voided.
     :raises Misconfigured: the decision is incomplete or names unknown journals; nothing was changed.
-    :raises Held: a journal is in a state that the action does not fit, or the ERP shows a live document.
+    :raises Held: a journal is in a state that the action does not fit (nothing was changed), it changed meanwhile, or the
+        ERP shows a live document.
     """
     _require_complete(decision, keys)
     with ledger.read() as connection:
@@ -57,6 +66,7 @@ def settle_journals(
     missing = [key for key in keys if key not in found]
     if missing:
         raise Misconfigured(f"journals {', '.join(missing)} are not in the ledger of {scope.target}: check their keys")
+    _require_fitting(decision, [found[key] for key in keys])
     if decision.action == "adopt":
         return [_adopt(ledger, scope, found[key], decision, actor, clock) for key in keys]
     if decision.action == "close":
@@ -97,6 +107,13 @@ def _require_complete(decision: Decision, named: Sequence[str]) -> None:
         raise Misconfigured("name the journals (or, to close, the report IDs) to settle")
     if decision.action == "adopt" and (not decision.document_number or len(named) != 1):
         raise Misconfigured("adopt takes exactly one journal and the document number that it became in the ERP")
+
+
+def _require_fitting(decision: Decision, named: Sequence[Journal]) -> None:
+    states = APPLIES_TO[decision.action]
+    wrong = [f"journal {journal.key} is {journal.state}" for journal in named if journal.state not in states]
+    if wrong:
+        raise Held(f"{', '.join(wrong)}: `{decision.action}` takes journals that are {' or '.join(states)}")
 
 
 def _with_who(decision: Decision) -> str:
@@ -155,8 +172,6 @@ def _reissue(
     actor: Actor,
     clock: Clock,
 ) -> str:
-    if journal.state not in ("posted", "conflict"):
-        raise Held(f"journal {journal.key} is {journal.state}: only a posted one, or one in conflict, can be reissued")
     live = [document for document in erp.find(journal.draft()) if document.live]
     if live:
         numbers = ", ".join(str(document.number) for document in live)
@@ -183,8 +198,6 @@ def _move(
     decision: Decision,
     **values: Any,
 ) -> None:
-    if (journal.state, to_state) not in journals.TRANSITIONS:
-        raise Held(f"journal {journal.key} is {journal.state}: `{decision.action}` does not apply to it")
     if not journals.move(connection, journal, to_state, now, actor, _with_who(decision), **values):
         raise Held(f"journal {journal.key} changed meanwhile: look at it again")
 

@@ -105,6 +105,11 @@ def load(name: str, folder: Path | None = None) -> Tenant:
         return tenant_from(content, name, path.parent)
     except ValueError as error:
         raise TenantFileError(f"{path.name}: {error}") from None
+    except Exception as error:  # noqa: BLE001
+        # A value of a shape that no check foresaw must not take the other tenants down.
+        raise TenantFileError(
+            f"{path.name}: a value has an unexpected shape ({type(error).__name__}: {error})"
+        ) from None
 
 
 def _parsed(path: Path) -> object:
@@ -145,8 +150,6 @@ def load_all(folder: Path | None = None) -> Catalogue:
                 catalogue.tenants[path.stem] = load(path.stem, where)
             except TenantFileError as error:
                 catalogue.errors[path.name] = str(error)
-            except Exception as error:  # noqa: BLE001  one file must never take the other tenants down
-                catalogue.errors[path.name] = f"{path.name}: cannot be understood ({type(error).__name__}: {error})"
         elif path.name.lower().endswith((".yml", ".yaml", ".yaml.txt")):
             catalogue.errors[path.name] = f"{path.name}: tenant files end in .yaml: rename it"
     _refuse_collisions(catalogue)

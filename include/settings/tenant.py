@@ -6,6 +6,7 @@ with a sentence that says so. Unknown keys are errors. Sums are never configured
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from datetime import date
@@ -29,6 +30,8 @@ from include.erps.port import ErpSettings
 from include.erps.registry import ERPS, settings_class
 
 Per = Literal["day", "report"]
+# croniter takes R for a random value: another schedule at every reading.
+_RANDOM_FIELD = re.compile(r"(?<![A-Za-z])[Rr]")
 
 
 class WrittenInt(int):
@@ -292,7 +295,7 @@ class Tenant(_Section):
     def _is_cron(cls, value: str) -> str:
         from croniter import CroniterBadDateError, croniter
 
-        if len(value.split()) != 5 or not croniter.is_valid(value):
+        if len(value.split()) != 5 or not croniter.is_valid(value) or _RANDOM_FIELD.search(value):
             raise ValueError(f"{value!r} is not a cron expression of five fields (minute hour day month weekday)")
         try:
             croniter(value).get_next()

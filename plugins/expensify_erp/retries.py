@@ -30,7 +30,16 @@ class RetryByError(RetryPolicy):
             # A little jitter also here: boxes that wait for one another must not all return at once.
             wait = exception.delay_s + random.uniform(0, 2)
         else:
-            # try_number grows across clears; only the tries of this round may lengthen the wait.
-            round_ = max(0, try_number - 1) % (max_tries + 1 or 1)
-            wait = random.uniform(1, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**round_))
+            failures = _failures_since_clear(try_number, max_tries, context)
+            wait = random.uniform(1, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(failures, 10)))
         return RetryDecision.retry(timedelta(seconds=wait), type(exception).__name__)
+
+
+def _failures_since_clear(try_number: int, max_tries: int, context: Context | None) -> int:
+    """Failures before this one since the task was last cleared.
+
+    Airflow counts tries on across clears, and a clear raises ``max_tries`` to the tries so far plus the task's retries.
+    """
+    retries = context["task"].retries if context is not None else max_tries
+    tries_before_clear = max(0, max_tries - (retries or 0))
+    return max(0, try_number - 1 - tries_before_clear)

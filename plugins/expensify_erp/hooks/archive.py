@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from airflow.sdk import BaseHook, Connection, ObjectStoragePath, conf
-from airflow.sdk.exceptions import AirflowNotFoundException
 from cryptography.fernet import MultiFernet
 
+from expensify_erp.hooks.connections import connection_if_any
 from expensify_erp.hooks.home import airflow_home
 from include.errors import Misconfigured
 from include.expensify.archive import SUFFIX, archive_keys
@@ -68,7 +68,4 @@ class ArchiveHook(BaseHook):
         return self.folder_of(tenant) / f"{run}.{now:%Y%m%dT%H%M%S%fZ}{SUFFIX}"
 
     def _connection(self) -> Connection | None:
-        try:
-            return self.get_connection(self.conn_id)
-        except AirflowNotFoundException:
-            return None
+        return connection_if_any(self.conn_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Connection
@@ -10,10 +11,16 @@ from airflow.sdk.log import mask_secret
 
 from include.errors import Misconfigured
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Address and credentials of one system. ``verify``: true, false, or a CA bundle's path."""
+    """Address and credentials of one system.
+
+    ``host`` names the machine in the ledger: lower case, with a port only where it is not the scheme's own, so that another
+    spelling of the same address is the same system. ``verify``: true, false, or a CA bundle's path.
+    """
 
     conn_id: str
     base_url: str
@@ -27,7 +34,8 @@ class Endpoint:
 def endpoint_of(connection: Connection) -> Endpoint:
     """Read a connection of type ``http``: schema, host, port, login, password and extra.
 
-    :raises Misconfigured: host, login or password is missing, or ``verify`` is neither a boolean nor a path.
+    :raises Misconfigured: host, login or password is missing, the scheme is not HTTP, or ``verify`` is neither a boolean nor
+        the path of a file.
     """
     name = connection.conn_id
     for field in ("host", "login", "password"):
@@ -37,16 +45,18 @@ def endpoint_of(connection: Connection) -> Endpoint:
     verify = extra.get("verify", True)
     if isinstance(verify, str) and verify.lower() in ("true", "false"):
         verify = verify.lower() == "true"
-    if not isinstance(verify, bool | str):
-        raise Misconfigured(f"the connection {name} has `verify` = {verify!r}: use true, false or a CA bundle's path")
-    host = str(connection.host)
-    scheme, has_scheme, rest = host.partition("://")
-    if has_scheme:
-        host = rest
-    else:
-        scheme = connection.schema or "https"
-    host = host.rstrip("/")
-    place = f"{host}:{connection.port}" if connection.port else host
+    if not (isinstance(verify, bool) or (isinstance(verify, str) and Path(verify).is_file())):
+        raise Misconfigured(
+            f"the connection {name} has `verify` = {verify!r}: use true, false or the path of a CA bundle that exists here"
+        )
+    scheme, has_scheme, host = str(connection.host).partition("://")
+    if not has_scheme:
+        scheme, host = connection.schema or "https", scheme
+    scheme, host = scheme.lower(), host.rstrip("/").lower()
+    if scheme not in DEFAULT_PORTS:
+        raise Misconfigured(f"the connection {name} has the schema {scheme!r}: use http or https")
+    port = connection.port if connection.port != DEFAULT_PORTS[scheme] else None
+    place = f"{host}:{port}" if port else host
     for secret in (connection.password, *_secrets_in(extra)):
         mask_secret(secret)
     return Endpoint(
@@ -64,5 +74,5 @@ def _secrets_in(extra: dict[str, Any]) -> list[str]:
     return [
         str(value)
         for name, value in extra.items()
-        if value and any(word in name for word in ("password", "secret", "key", "token"))
+        if value and any(word in name.lower() for word in ("password", "secret", "key", "token"))
     ]

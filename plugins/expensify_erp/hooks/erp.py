@@ -8,10 +8,12 @@ from importlib import import_module
 from airflow.sdk import BaseHook
 
 from expensify_erp.hooks.archive import ArchiveHook
+from expensify_erp.hooks.connections import connection_of
 from expensify_erp.hooks.endpoint import Endpoint, endpoint_of
 from include.erps.port import Erp, ErpSettings
 from include.erps.registry import ERPS
 from include.erps.shared_state import RequestBudget, TokenStore
+from include.errors import Misconfigured
 from include.ledger.database import Ledger
 from include.ledger.limiter import Budget, Limit
 from include.ledger.token_store import LedgerTokens
@@ -30,14 +32,21 @@ class ErpHook(BaseHook):
 
     def endpoint(self) -> Endpoint:
         """The connection as it is now."""
-        return endpoint_of(self.get_connection(self.conn_id))
+        return endpoint_of(connection_of(self.conn_id))
 
     def target(self) -> str:
-        """Names the company in the ledger: ERP type and ``erp.target``, or host and company."""
+        """Names the company in the ledger: ERP type and ``erp.target``, or host and company.
+
+        :raises Misconfigured: the connection does not name the company.
+        """
         if self.settings.target is not None:
             return f"{self.settings.type}:{self.settings.target}"
         endpoint = self.endpoint()
-        return f"{self.settings.type}://{endpoint.host}/{self.settings.company(endpoint.extra)}"
+        try:
+            company = self.settings.company(endpoint.extra)
+        except ValueError as error:
+            raise Misconfigured(f"the connection {self.conn_id} does not name the company: {error}") from None
+        return f"{self.settings.type}://{endpoint.host}/{company}"
 
     def tokens(self) -> TokenStore:
         """Where this connection's sessions are kept between tasks."""

@@ -6,6 +6,7 @@ import hashlib
 
 from airflow.sdk import BaseHook
 
+from expensify_erp.hooks.connections import connection_of
 from expensify_erp.hooks.endpoint import endpoint_of
 from include.expensify.client import ExpensifyClient
 from include.ledger.database import Ledger
@@ -33,7 +34,7 @@ class ExpensifyHook(BaseHook):
 
         :raises include.errors.Misconfigured: the connection lacks a field.
         """
-        endpoint = endpoint_of(self.get_connection(self.conn_id))
+        endpoint = endpoint_of(connection_of(self.conn_id))
         credential = hashlib.sha256(endpoint.login.encode()).hexdigest()[:16]
         http = HttpClient(
             endpoint.base_url,

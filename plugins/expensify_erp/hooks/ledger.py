@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 
+from expensify_erp.hooks.connections import connection_if_any
 from expensify_erp.hooks.home import airflow_home
 from include.ledger.database import Ledger, ledger_url
 
@@ -28,15 +28,15 @@ class LedgerHook(BaseHook):
         """The ledger, created or migrated on first use.
 
         :raises include.errors.Misconfigured: the connection's type is not one a ledger can live in.
+        :raises include.errors.Retryable: Airflow cannot tell now whether there is a connection.
         """
         ledger = Ledger(self._url())
         ledger.create_if_missing()
         return ledger
 
     def _url(self) -> str:
-        try:
-            connection = self.get_connection(self.conn_id)
-        except AirflowNotFoundException:
+        connection = connection_if_any(self.conn_id)
+        if connection is None:
             return f"sqlite:///{Path(airflow_home(), 'expense_ledger.db')}"
         url = ledger_url(
             connection.conn_type,

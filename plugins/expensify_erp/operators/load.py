@@ -70,6 +70,14 @@ class LoadOperator(TenantOperator):
                 except ExpenseError as error:
                     failed[key] = error
                     self.log.error("%s", error)
+                except Exception as error:
+                    if len(self.journal_keys) == 1:
+                        raise
+                    # Whatever befell this journal, the others of the box are posted.
+                    self.log.exception("journal %s", key)
+                    failed[key] = Retryable(
+                        f"journal {key}: unexpected {type(error).__name__}; the log has the details"
+                    )
             if failed:
                 raise _combined(failed, len(self.journal_keys))
             return self._announced(ledger, tenant, posted, context)
