@@ -264,7 +264,7 @@ class World:
     ],
     ids=["day", "isolated", "report_and_cards", "day_and_cards", "bills"],
 )
-@settings(max_examples=6, derandomize=True, database=None, **EVERY)
+@settings(max_examples=4, derandomize=True, database=None, **EVERY)
 @given(seed=st.integers(0, 2**32))
 def test_whatever_happens_every_expense_is_in_one_journal_or_visibly_held(
     new_company: Callable[..., Company], settings_: dict[str, Any], seed: int
