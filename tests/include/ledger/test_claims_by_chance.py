@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -27,7 +27,6 @@ from tests.include.ledger.fake_erp import (
     rejects,
     takes_it,
 )
-from tests.include.ledger.plain_erp import PlainErp
 
 CATEGORIES = ["Meals", "Meals", "Travel", "Travel", "Gifts"]
 EVERY = {"suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow], "deadline": None}
@@ -158,10 +157,12 @@ class World:
         self.company.check(erp=self.erp)
 
     def post(self) -> None:
+        if self.random.random() < 0.5:
+            self.check()
         keys = self.company.keys()
         for key in keys:
             if self.random.random() < 0.5:
-                choices = [takes_it, takes_it, rejects, does_not_execute, loses_the_answer, loses_the_request]
+                choices = [takes_it, takes_it, takes_it, rejects, does_not_execute, loses_the_answer, loses_the_request]
                 self.erp.creates = [self.random.choice(choices)]
                 with contextlib.suppress(Retryable, Refused):
                     self.company.poster(self.erp).post(key)
@@ -183,7 +184,7 @@ class World:
                 self.claim_an_old_export,
                 self.edit_the_mapping,
                 *[self.check] * 2,
-                *[self.post] * 2,
+                *[self.post] * 3,
             ]
         )()
 
@@ -226,7 +227,8 @@ class World:
             (document,) = self.erp.live(row["reference"])
             sent = {line["number"]: line["amount_cents"] for line in row["payload"]["lines"]}
             assert sent == {number: cents for number, cents in own.items() if cents}, key
-            assert document.total_cents == row["total_debit_cents"], key
+            assert document.lines is not None
+            assert sum(cents for _, cents in document.lines) == (0 if row["kind"] == "journal" else document.total_cents)
 
     def verify_that_nothing_is_lost(self) -> None:
         """Everything is read afresh: what is approved is claimed, visibly held, or told of."""
@@ -247,12 +249,6 @@ class World:
                 assert not missing or name in held or name in told, (name, missing)
             elif claimed:
                 assert name in told, name
-        posted = [key for key, state in self.company.states().items() if state == "posted"]
-        assert sum(self.company.journal(key).total_debit_cents for key in posted) == sum(
-            document.total_cents or 0
-            for key in posted
-            for document in self.erp.documents[str(self.company.journal(key).reference)]
-        )
 
 
 @pytest.mark.parametrize(
@@ -266,7 +262,7 @@ class World:
     ],
     ids=["day", "isolated", "report_and_cards", "day_and_cards", "bills"],
 )
-@settings(max_examples=6, derandomize=True, database=None, **EVERY)
+@settings(max_examples=4, derandomize=True, database=None, **EVERY)
 @given(seed=st.integers(0, 2**32))
 def test_whatever_happens_every_expense_is_in_one_journal_or_visibly_held(
     new_company: Callable[..., Company], settings_: dict[str, Any], seed: int
@@ -285,6 +281,3 @@ def empty(company: Company) -> None:
         for table in tables.metadata.sorted_tables:
             connection.execute(table.delete())
 
-
-assert date(2026, 11, 20) == DAY
-assert PlainErp.max_lines is None
