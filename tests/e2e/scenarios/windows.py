@@ -41,7 +41,7 @@ def _scheduled_runs(tenant: Tenant) -> list[dict[str, object]]:
             and all(run["state"] in ("success", "failed") for run in runs)
         )
 
-    until(all_ended, f"catch-up of {tenant.name} is done", PATIENCE_S, every_s=2)
+    until(all_ended, f"catch-up of {tenant.name} is done", 3 * PATIENCE_S, every_s=2)
     return api.dag_runs(tenant.dag_id, run_type="scheduled")
 
 
