@@ -7,14 +7,15 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
-from include.sandbox.dynamics_gp.books import Account, Company, CostCenter, Employee, Journal, Period
+from include.sandbox.dynamics_gp.books import Company, CostCenter, Employee
 from include.sandbox.dynamics_gp.handshake import WindowsAccount
 from include.sandbox.dynamics_gp.rules import Entry, EntryLine, Finding, check, taken
+from include.sandbox.dynamics_gp.sba_rows import account_row, center_row, employee_row, journal_row, period_row
 from include.sandbox.stage import Answer, json_answer
 
 __all__ = ["SbaRequest", "SbaService"]
@@ -134,7 +135,7 @@ class SbaService:
         if request.method == "POST" and resource == "JournalEntries" and key is None:
             number = self._post(company, _content(request))
             journal = company.journal(number)
-            return 201, _journal(journal, lines=True), {"Location": f"{path}({number})"}
+            return 201, journal_row(journal, lines=True), {"Location": f"{path}({number})"}
         if request.method == "PUT" and resource in ("CostCenters", "Employees") and key is not None:
             return self._put(company, resource, key, _content(request))
         raise _Refused(405, "MethodNotAllowed")
@@ -151,18 +152,18 @@ class SbaService:
                 raise _Refused(400, "InvalidParameter", field="IsActive")
             prefix = values.get("AccountNumberPrefix", "").upper()
             return [
-                _account(one, company)
+                account_row(one, company)
                 for code, one in sorted(company.accounts.items())
                 if code.startswith(prefix) and active in (None, str(one.active).lower()) and changed(one.modified)
             ]
         if resource == "CostCenters":
-            return [_center(one) for _, one in sorted(company.cost_centers.items()) if changed(one.modified)]
+            return [center_row(one) for _, one in sorted(company.cost_centers.items()) if changed(one.modified)]
         if resource == "Employees":
-            return [_employee(one) for _, one in sorted(company.employees.items()) if changed(one.modified)]
+            return [employee_row(one) for _, one in sorted(company.employees.items()) if changed(one.modified)]
         if resource == "FiscalPeriods":
             day = _day(values["Date"], "InvalidParameter", "Date") if "Date" in values else None
             return [
-                _period(one)
+                period_row(one)
                 for one in sorted(company.periods, key=lambda one: one.first_day)
                 if (day is None or one.first_day <= day <= one.last_day)
                 and values.get("Year", str(one.year)) == str(one.year)
@@ -170,21 +171,21 @@ class SbaService:
         if resource == "Batches":
             return [self._batch(company, name) for name in sorted({one.batch for one in company.journals if one.batch})]
         asked = {name: values[name] for name in ("Reference", "BatchId", "State", "TransactionDate") if name in values}
-        rows = [_journal(one) for one in company.journals if not company.hidden and changed(one.modified)]
+        rows = [journal_row(one) for one in company.journals if not company.hidden and changed(one.modified)]
         return [row for row in rows if all(row[name] == value for name, value in asked.items())]
 
     def _one(self, company: Company, resource: str, key: str) -> dict[str, Any]:
         found: dict[str, Any] | None = None
         if resource == "Accounts" and key.upper() in company.accounts:
-            found = _account(company.accounts[key.upper()], company)
+            found = account_row(company.accounts[key.upper()], company)
         elif resource == "CostCenters" and key.upper() in company.cost_centers:
-            found = _center(company.cost_centers[key.upper()])
+            found = center_row(company.cost_centers[key.upper()])
         elif resource == "Employees" and key.upper() in company.employees:
-            found = _employee(company.employees[key.upper()])
+            found = employee_row(company.employees[key.upper()])
         elif resource == "Batches" and any(one.batch == key for one in company.journals):
             found = self._batch(company, key)
         elif resource == "JournalEntries":
-            found = next((_journal(one, lines=True) for one in company.journals if str(one.number) == key), None)
+            found = next((journal_row(one, lines=True) for one in company.journals if str(one.number) == key), None)
         if found is None:
             raise _Refused(404, "NotFound", f"{resource} has no {key}.")
         return found
@@ -251,7 +252,7 @@ class SbaService:
             new = key.upper() not in company.cost_centers
             center = CostCenter(key, _text(content, "Description", ""), _yes(content, "IsActive"), company.now())
             company.cost_centers[key.upper()] = center
-            return 201 if new else 200, _center(center), {}
+            return 201 if new else 200, center_row(center), {}
         _known(content, {"FirstName", "LastName", "Email", "Department", "CostCenter", "IsActive"}, "")
         names = ("FirstName", "LastName", "Email", "Department", "CostCenter")
         first, last, email, department, cost_center = (_text(content, name, "") for name in names)
@@ -260,7 +261,7 @@ class SbaService:
         new = key.upper() not in company.employees
         employee = Employee(key, first, last, email, department, cost_center, _yes(content, "IsActive"), company.now())
         company.add_employee(employee)
-        return 201 if new else 200, _employee(employee), {}
+        return 201 if new else 200, employee_row(employee), {}
 
 
 def _content(request: SbaRequest) -> dict[str, Any]:
@@ -335,82 +336,6 @@ def _page(rows: list[dict[str, Any]], values: Mapping[str, str]) -> dict[str, An
         "TotalCount": len(rows),
         "NextSkip": end if end < len(rows) else None,
     }
-
-
-def _account(one: Account, company: Company) -> dict[str, Any]:
-    return {
-        "AccountNumber": one.number,
-        "Description": one.description,
-        "Alias": one.alias,
-        "IsActive": one.active,
-        "AccountType": one.type.replace(" ", ""),
-        "Segments": one.number.split(company.separator),
-        "ModifiedDate": _stamp(one.modified),
-    }
-
-
-def _center(one: CostCenter) -> dict[str, Any]:
-    return {
-        "CostCenterId": one.code,
-        "Description": one.description,
-        "IsActive": one.active,
-        "ModifiedDate": _stamp(one.modified),
-    }
-
-
-def _employee(one: Employee) -> dict[str, Any]:
-    return {
-        "EmployeeId": one.code,
-        "FirstName": one.first_name,
-        "LastName": one.last_name,
-        "Email": one.email,
-        "Department": one.department,
-        "CostCenter": one.cost_center,
-        "IsActive": one.active,
-        "ModifiedDate": _stamp(one.modified),
-    }
-
-
-def _period(one: Period) -> dict[str, Any]:
-    return {
-        "Year": one.year,
-        "PeriodId": one.number,
-        "Name": f"Period {one.number}",
-        "FirstDay": one.first_day.isoformat(),
-        "LastDay": one.last_day.isoformat(),
-        "FinancialClosed": one.closed,
-        "YearClosed": one.year_closed,
-    }
-
-
-def _journal(one: Journal, *, lines: bool = False) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "JournalEntry": one.number,
-        "BatchId": one.batch,
-        "Reference": one.reference,
-        "TransactionDate": one.day.isoformat(),
-        "SourceDocument": one.source_document,
-        "CurrencyId": one.currency,
-        "State": one.state,
-        "IsVoided": one.voided,
-        "ModifiedDate": _stamp(one.modified),
-    }
-    if lines:
-        row["Lines"] = [
-            {
-                "AccountNumber": line.account,
-                "DebitAmount": max(line.cents, 0) / 100,
-                "CreditAmount": max(-line.cents, 0) / 100,
-                "Description": line.description,
-                "SequenceNumber": line.sequence,
-            }
-            for line in one.lines
-        ]
-    return row
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _status(code: int) -> dict[str, Any]:
