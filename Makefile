@@ -15,13 +15,16 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help run test test-fast test-airflow e2e lint format lock clean venv
+.PHONY: help kerberos run test test-fast test-airflow e2e lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 venv:  ## make .venv, or make it again when the lock changed
 	@$(PYTHON) scripts/make_venv.py
+
+kerberos: venv  ## add Kerberos for Dynamics GP to .venv (built here: needs Debian's libkrb5-dev and gcc)
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-kerberos.lock
 
 run: venv  ## Airflow with the sandbox and the demo tenants; HEADLESS=1 ends after the table
 	@exec $(BIN)/python -m scripts.run $(if $(filter-out 0,$(HEADLESS)),--headless)
@@ -54,6 +57,7 @@ UV_LOCK := UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip compile --
 lock: venv  ## pin requirements.txt and requirements-dev.txt again (UPGRADE=1: to the newest versions)
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock requirements.txt
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-dev.lock requirements-dev.txt
+	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-kerberos.lock requirements-kerberos.txt
 
 clean:  ## remove everything that was made here (refuses while `make run` is running)
 	@if [ -e .run/run.lock ] && ! { [ -x $(BIN)/python ] && $(BIN)/python -m scripts.run --check-not-running; }; then exit 1; fi
