@@ -31,7 +31,12 @@ def test_what_the_erp_has_against_it_holds_it_in_its_words(company: Company) -> 
     erp.problems = {KEY: (MISSING,)}
     company.check(erp=erp)
     (reason,) = company.journal(KEY).reasons
-    assert (reason.code, reason.subject, reason.report_id, reason.amount_cents) == ("account_missing", "6100", "R1", 1000)
+    assert (reason.code, reason.subject, reason.report_id, reason.amount_cents) == (
+        "account_missing",
+        "6100",
+        "R1",
+        1000,
+    )
     assert company.states() == {KEY: "held"}
 
 

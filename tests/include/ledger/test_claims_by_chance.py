@@ -147,9 +147,7 @@ class World:
         self.company.tenant = self.company.tenant.model_copy(
             update={
                 "mapping": self.company.tenant.mapping.model_copy(
-                    update={
-                        "gl_account": self.company.tenant.mapping.gl_account.model_copy(update={"values": known})
-                    }
+                    update={"gl_account": self.company.tenant.mapping.gl_account.model_copy(update={"values": known})}
                 )
             }
         )
@@ -230,7 +228,9 @@ class World:
             sent = {line["number"]: line["amount_cents"] for line in row["payload"]["lines"]}
             assert sent == {number: cents for number, cents in own.items() if cents}, key
             assert document.lines is not None
-            assert sum(cents for _, cents in document.lines) == (0 if row["kind"] == "journal" else document.total_cents)
+            assert sum(cents for _, cents in document.lines) == (
+                0 if row["kind"] == "journal" else document.total_cents
+            )
 
     def verify_that_nothing_is_lost(self) -> None:
         """Everything is read afresh: what is approved is claimed, visibly held, or told of."""
@@ -282,4 +282,3 @@ def empty(company: Company) -> None:
     with company.ledger.write() as connection:
         for table in tables.metadata.sorted_tables:
             connection.execute(table.delete())
-

@@ -290,17 +290,13 @@ class TestPayables:
         assert payer.lines("R1") == [("6100", 1000), ("1010", -1000)]
 
     def test_paid_and_unpaid_reports_of_a_day_are_apart(self, new_company: NewCompany) -> None:
-        payer = new_company(
-            erp={"document": "bill"}, posting={"per": "day", "credit": {"already_reimbursed": "1010"}}
-        )
+        payer = new_company(erp={"document": "bill"}, posting={"per": "day", "credit": {"already_reimbursed": "1010"}})
         payer.claim(report("R1", status="REIMBURSED"), report("R2"))
         assert payer.booked() == {"20261120-1": ["R2-x"], "20261120-2": ["R1-x"]}
         assert [payer.journal(key).kind for key in payer.keys()] == ["bill", "journal"]
 
     def test_a_report_that_is_paid_before_its_days_bill_was_sent_leaves_it(self, new_company: NewCompany) -> None:
-        payer = new_company(
-            erp={"document": "bill"}, posting={"per": "day", "credit": {"already_reimbursed": "1010"}}
-        )
+        payer = new_company(erp={"document": "bill"}, posting={"per": "day", "credit": {"already_reimbursed": "1010"}})
         payer.claim(report("R1"), report("R2"))
         payer.claim(report("R1", status="REIMBURSED"))
         assert payer.booked() == {"20261120-1": ["R2-x"], "20261120-2": ["R1-x"]}

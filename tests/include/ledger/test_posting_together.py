@@ -228,9 +228,7 @@ class SlowErp(FakeErp):
         self.chance.step()
         before_send("<document/>")
         what = self.chance.random.choice(
-            ["yes", "rejected", "not_executed", "lost", "strange", *["late"] * 5]
-            if self.chance.has_faults
-            else ["yes"]
+            ["yes", "rejected", "not_executed", "lost", "strange", *["late"] * 5] if self.chance.has_faults else ["yes"]
         )
         if what == "rejected":
             raise Rejected("no")

@@ -167,5 +167,3 @@ def test_processes_that_append_to_one_run_never_take_the_same_position(company: 
     with company.ledger.read() as connection:
         listed = runs.keys(connection, key)
     assert len(listed) == len(set(listed)) == 30
-
-
