@@ -33,7 +33,7 @@ def part(started_at: datetime, found: Found = (), **asked: Any) -> list[dict[str
     lines.append({"k": "B", "v": 1, "reports": len(listed)})
     for report, expenses in listed:
         total = sum(item["amount"] for item in expenses)
-        lines.append({"k": "R", **{**report, "total": total if expenses else report["total"]}})
+        lines.append({"k": "R", **report, "total": total if expenses else report["total"]})
         lines += [{"k": "E", "reportID": report["reportID"], **item} for item in expenses]
         lines.append({"k": "Z", "reportID": report["reportID"], "n": len(expenses)})
     return [*lines, {"k": "F", "reports": len(listed)}]

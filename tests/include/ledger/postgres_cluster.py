@@ -118,11 +118,15 @@ class EmptiedDatabase:
     def __init__(self, url: sa.URL, metadata: sa.MetaData) -> None:
         self.url = url
         self._engine = sa.create_engine(url)
-        self._delete = "; ".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)
+        self._delete = [table.delete() for table in metadata.sorted_tables]
 
     def empty(self) -> None:
         """Remove all rows, and whoever a test before left behind."""
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        others = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         with self._engine.begin() as connection:
             connection.exec_driver_sql(others)
-            connection.exec_driver_sql(self._delete)
+            for delete in self._delete:
+                connection.execute(delete)

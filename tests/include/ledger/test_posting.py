@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from include.erps.port import ErpDocument
 from include.errors import (
     Conflict,
     Held,
@@ -24,7 +25,6 @@ from include.errors import (
     Retryable,
     UnknownOutcome,
 )
-from include.erps.port import ErpDocument
 from include.ledger import tables
 from include.ledger.database import Ledger, LedgerBusy
 from tests.include.ledger.company import START, Company, expense, report

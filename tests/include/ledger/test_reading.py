@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ WINDOW = Window(
 
 
 @pytest.fixture
-def tenant() -> Iterator[Tenant]:
-    yield tenant_from(SETTINGS, "midwest", Path())
+def tenant() -> Tenant:
+    return tenant_from(SETTINGS, "midwest", Path())
 
 
 def read(tenant: Tenant, *parts: Any, window: Window | None = WINDOW, **more: Any) -> Reading:
