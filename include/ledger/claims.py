@@ -20,7 +20,8 @@ from include.ledger import derivation, findings, journals, runs, stored, tables
 from include.ledger.database import Ledger
 from include.ledger.derivation import Outcome, derive_contents
 from include.ledger.journals import Actor, Journal, Scope, draft_to_json
-from include.ledger.plan import Plan, Reading, Snapshot, make_plan
+from include.ledger.placing import make_plan
+from include.ledger.plan import Plan, Reading, Snapshot
 from include.ledger.runs import RunKey
 from include.settings.tenant import Tenant
 

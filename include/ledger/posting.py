@@ -14,10 +14,9 @@ and begins at 2.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -31,7 +30,6 @@ from include.errors import (
     Conflict,
     ExpenseError,
     Held,
-    LeaseRunning,
     NotExecuted,
     Refused,
     Rejected,
@@ -39,13 +37,13 @@ from include.errors import (
     UnknownOutcome,
 )
 from include.ledger import findings, journals, tables
+from include.ledger.adoption import differences
+from include.ledger.attempts import Attempts, LostLease
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Actor, Journal, Scope
 from include.ledger.plan import Found
 
 MOST_CREATES = 3
-STALE_LEASE_S = 5.0
-"""A create is not sent when its lease was renewed longer ago than this: the process may have been suspended."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,6 @@ class Posted:
     total_debit_cents: int
     currency: str | None
     announced: bool
-
-
-class _LostLease(Retryable):
-    """Another process took the journal over before anything was sent."""
 
 
 class _Sending:
@@ -106,7 +100,9 @@ class Poster:
         self._settle_s = settle_s
         self._actor = actor
         self._clock = clock
-        self._monotonic = monotonic
+        self._attempts = Attempts(
+            ledger, lease_s=self._lease_s, settle_s=settle_s, actor=actor, clock=clock, monotonic=monotonic
+        )
 
     def post(self, key: str) -> Posted:
         """Bring one journal into the ERP, or find that it is there.
@@ -121,9 +117,9 @@ class Poster:
             if journal.state == "closed":
                 return _as_posted(journal)
             if journal.state == "ready":
-                taken = self._begin(journal)
+                taken = self._attempts.begin(journal)
             elif journal.state == "posting":
-                taken = self._take_over(journal)
+                taken = self._attempts.take_over(journal)
             else:
                 raise refusal(journal)
             if taken is not None:
@@ -137,87 +133,6 @@ class Poster:
             raise Held(f"journal {key} is not in the ledger of {self._scope.target}: clear transform of this run")
         return found
 
-    # --- step 1 ---
-
-    def _begin(self, journal: Journal) -> int | None:
-        with self._ledger.write() as connection:
-            attempt_id = self._insert_attempt(connection, journal)
-            moved = journals.move(
-                connection,
-                journal,
-                "posting",
-                self._clock(),
-                self._actor,
-                "began to post",
-                attempt_id=attempt_id,
-                frozen=True,
-            )
-            if not moved:
-                connection.execute(tables.attempt.delete().where(tables.attempt.c.attempt_id == attempt_id))
-            return attempt_id if moved else None
-
-    def _take_over(self, journal: Journal) -> int | None:
-        with self._ledger.write() as connection:
-            if not self._holds(connection, journal, journal.attempt_id):
-                return None
-            attempt = tables.attempt.c
-            until = connection.execute(
-                sa.select(attempt.lease_until).where(attempt.attempt_id == journal.attempt_id)
-            ).scalar_one()
-            left = (until - self._clock()).total_seconds()
-            if left > 0:
-                raise LeaseRunning(
-                    f"journal {journal.key}: an earlier try may still be posting it; this one waits until {until:%H:%M:%S} UTC "
-                    "and then looks it up",
-                    delay_s=left + 0.5,
-                    until=until,
-                )
-            return self._next_attempt(connection, journal, journal.attempt_id)
-
-    def _holds(self, connection: sa.Connection, journal: Journal, attempt_id: int | None) -> bool:
-        """Whether the journal is being posted by this attempt; its row stays locked until the transaction ends.
-
-        Renewing a lease and taking over after one both begin here, so that neither overlooks the other.
-        """
-        columns = tables.journal.c
-        query = (
-            sa.select(columns.attempt_id)
-            .where(journals.this(journal), columns.state == "posting", columns.attempt_id == attempt_id)
-            .with_for_update()
-        )
-        return connection.execute(query).first() is not None
-
-    def _next_attempt(self, connection: sa.Connection, journal: Journal, old: int | None) -> int | None:
-        """Compare-and-set the journal's attempt; ``None`` when another process was faster."""
-        attempt_id = self._insert_attempt(connection, journal)
-        taken = connection.execute(
-            tables.journal.update()
-            .where(journals.this(journal), tables.journal.c.state == "posting", tables.journal.c.attempt_id == old)
-            .values(attempt_id=attempt_id)
-        )
-        if taken.rowcount != 1:
-            connection.execute(tables.attempt.delete().where(tables.attempt.c.attempt_id == attempt_id))
-            return None
-        return attempt_id
-
-    def _insert_attempt(self, connection: sa.Connection, journal: Journal) -> int:
-        now = self._clock()
-        result = connection.execute(
-            tables.attempt.insert().values(
-                tenant=journal.tenant,
-                target=journal.target,
-                journal_key=journal.key,
-                started_at=now,
-                lease_until=now + timedelta(seconds=self._lease_s),
-                **self._actor.columns(),
-            )
-        )
-        key = result.inserted_primary_key
-        assert key is not None
-        return int(key[0])
-
-    # --- steps 2 to 4 ---
-
     def _carry_out(self, journal: Journal, attempt_id: int) -> Posted:
         draft = journal.draft()
         for round_ in range(1, MOST_CREATES + 1):
@@ -226,12 +141,12 @@ class Poster:
                 asked_at = self._clock()
                 documents = erp.find(draft)
             except ExpenseError:
-                self._end(attempt_id, "lookup_failed", release=True)
+                self._attempts.end(attempt_id, "lookup_failed", release=True)
                 raise
             if documents:
                 return self._adopt(journal, draft, attempt_id, documents)
-            self._require_proof_of_absence(journal, attempt_id, asked_at)
-            sending = _Sending(partial(self._before_send, journal, attempt_id))
+            self._attempts.require_proof_of_absence(journal, attempt_id, asked_at)
+            sending = _Sending(partial(self._attempts.renew, journal, attempt_id))
             try:
                 document = erp.create(draft, sending)
             except Rejected as error:
@@ -247,82 +162,23 @@ class Poster:
                 continue
             except UnknownOutcome as error:
                 raise self._unknown(journal, attempt_id, error, error.raw_answer) from None
-            except _LostLease:
+            except LostLease:
                 raise
             except Exception as error:
                 # Whatever else it is: once the request was on its way, only the port's own words end the doubt.
                 if sending.has_begun:
                     raise self._unknown(journal, attempt_id, error) from error
                 if isinstance(error, ExpenseError):
-                    self._end(attempt_id, "not_sent", release=True)
+                    self._attempts.end(attempt_id, "not_sent", release=True)
                 raise
             return self._confirm(journal, draft, attempt_id, document, "posted")
         raise AssertionError("unreachable: the last round ends in a raise")
 
-    def _before_send(self, journal: Journal, attempt_id: int, document: str) -> None:
-        """Renew the lease for the one request that has the effect; raises when the journal is no longer ours."""
-        began = self._monotonic()
-        with self._ledger.write() as connection:
-            if not self._holds(connection, journal, attempt_id):
-                raise _LostLease(f"journal {journal.key}: another process took it over; nothing was sent", delay_s=5)
-            now = self._clock()
-            connection.execute(
-                tables.attempt.update()
-                .where(tables.attempt.c.attempt_id == attempt_id)
-                .values(sent_at=now, lease_until=now + timedelta(seconds=self._lease_s), document=document)
-            )
-        if self._monotonic() - began > STALE_LEASE_S:
-            self._end(attempt_id, "not_sent", release=True, sent_at=None)
-            raise _LostLease(f"journal {journal.key}: the ledger was too slow to lease it; nothing was sent", delay_s=5)
-
-    def _require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> None:
-        """One empty look-up is proof, unless an earlier create's outcome is unknown: then a second, a settle time later.
-
-        :param asked_at: when this empty look-up began; the one before counts from its end.
-        """
-        attempt = tables.attempt.c
-        mine = sa.and_(
-            attempt.target == journal.target,
-            attempt.tenant == journal.tenant,
-            attempt.journal_key == journal.key,
-        )
-        now = self._clock()
-        with self._ledger.write() as connection:
-            if not self._holds(connection, journal, attempt_id):
-                raise _LostLease(f"journal {journal.key}: another process took it over; nothing was sent", delay_s=5)
-            unknown = sa.and_(
-                mine,
-                attempt.sent_at.is_not(None),
-                sa.or_(attempt.outcome.is_(None), attempt.outcome == "unknown"),
-                attempt.attempt_id != attempt_id,
-            )
-            last_sent = connection.execute(sa.select(sa.func.max(attempt.sent_at)).where(unknown)).scalar()
-            if last_sent is None:
-                return
-            first_empty = connection.execute(
-                sa.select(sa.func.min(attempt.absent_at)).where(mine, attempt.absent_at > last_sent)
-            ).scalar()
-            since = (asked_at - first_empty).total_seconds() if first_empty is not None else -1.0
-            if first_empty is not None and since >= self._settle_s:
-                connection.execute(tables.attempt.update().where(unknown).values(outcome="absent", ended_at=now))
-                return
-            wait = self._settle_s - max(since, 0.0)
-            connection.execute(
-                tables.attempt.update()
-                .where(attempt.attempt_id == attempt_id)
-                .values(absent_at=now, outcome="absent_once", ended_at=now, lease_until=now + timedelta(seconds=wait))
-            )
-        raise Retryable(
-            f"journal {journal.key}: the outcome of an earlier create is unknown and the ERP shows nothing yet; it is looked "
-            f"up once more in {wait:.0f} s before it is created again",
-            delay_s=wait + 0.5,
-        )
-
     def _adopt(self, journal: Journal, draft: Draft, attempt_id: int, documents: list[ErpDocument]) -> Posted:
-        differences = _differences(draft, documents)
-        if not differences:
+        different = differences(draft, documents)
+        if not different:
             return self._confirm(journal, draft, attempt_id, documents[0], "adopted")
-        message = f"the ERP shows under {draft.reference}: {differences}"
+        message = f"the ERP shows under {draft.reference}: {different}"
         reason = Reason(
             "conflict",
             message[:1].upper() + message[1:],
@@ -332,10 +188,10 @@ class Poster:
             currency=draft.currency,
         )
         with self._ledger.write() as connection:
-            self._write_end(connection, attempt_id, "conflict", raw_answer=documents[0].raw_answer)
+            self._attempts.write_end(connection, attempt_id, "conflict", raw_answer=documents[0].raw_answer)
             moved = self._move_posting(connection, journal, attempt_id, "conflict", message, reasons=[reason.as_json()])
         if not moved:
-            raise _LostLease(f"journal {journal.key}: another process took it over", delay_s=5)
+            raise LostLease(f"journal {journal.key}: another process took it over", delay_s=5)
         raise Conflict(f"journal {journal.key}: {reason.text()}")
 
     def _confirm(self, journal: Journal, draft: Draft, attempt_id: int, document: ErpDocument, outcome: str) -> Posted:
@@ -345,7 +201,7 @@ class Poster:
         differs = document.total_cents is not None and document.total_cents != draft.control_total_cents
         try:
             with self._ledger.write() as connection:
-                self._write_end(connection, attempt_id, outcome, raw_answer=document.raw_answer)
+                self._attempts.write_end(connection, attempt_id, outcome, raw_answer=document.raw_answer)
                 moved = self._move_posting(
                     connection,
                     journal,
@@ -360,7 +216,7 @@ class Poster:
                     incomplete=True,
                 )
                 if not moved:
-                    raise _LostLease(f"journal {journal.key}: it was taken over after its create", delay_s=5)
+                    raise LostLease(f"journal {journal.key}: it was taken over after its create", delay_s=5)
                 if differs:
                     self._find_difference(connection, journal, draft, document, now)
         except LedgerBusy as error:
@@ -414,7 +270,7 @@ class Poster:
             currency=journal.currency,
         )
         with self._ledger.write() as connection:
-            self._write_end(connection, attempt_id, "rejected", raw_answer=error.raw_answer)
+            self._attempts.write_end(connection, attempt_id, "rejected", raw_answer=error.raw_answer)
             # A definite refusal thaws the journal: it may be derived again, only its key and reference stay.
             moved = self._move_posting(
                 connection,
@@ -427,21 +283,21 @@ class Poster:
                 reasons=[reason.as_json()],
             )
         if not moved:
-            return _LostLease(f"journal {journal.key}: it was taken over after its create was refused", delay_s=5)
+            return LostLease(f"journal {journal.key}: it was taken over after its create was refused", delay_s=5)
         return Rejected(f"journal {journal.key}: {reason.text()}")
 
     def _not_executed(self, journal: Journal, attempt_id: int, error: NotExecuted, *, last: bool) -> int | None:
         """Another attempt's id, or ``None`` when the journal went back to ``ready``."""
         with self._ledger.write() as connection:
-            self._write_end(connection, attempt_id, "not_executed", raw_answer=str(error), release=True)
+            self._attempts.write_end(connection, attempt_id, "not_executed", raw_answer=str(error), release=True)
             if last:
                 self._move_posting(
                     connection, journal, attempt_id, "ready", f"not carried out: {error}", attempt_id=None
                 )
                 return None
-            following = self._next_attempt(connection, journal, attempt_id)
+            following = self._attempts.following(connection, journal, attempt_id)
         if following is None:
-            raise _LostLease(f"journal {journal.key}: another process took it over", delay_s=5)
+            raise LostLease(f"journal {journal.key}: another process took it over", delay_s=5)
         return following
 
     def _unknown(
@@ -451,7 +307,7 @@ class Poster:
         with self._ledger.write() as connection:
             # A client that does not know its outcome may have sent without saying so.
             sent_at = sa.func.coalesce(attempt.sent_at, self._clock(), type_=attempt.sent_at.type)
-            self._write_end(connection, attempt_id, "unknown", raw_answer=raw_answer, sent_at=sent_at)
+            self._attempts.write_end(connection, attempt_id, "unknown", raw_answer=raw_answer, sent_at=sent_at)
             until = connection.execute(
                 sa.select(attempt.lease_until).where(attempt.attempt_id == attempt_id)
             ).scalar_one()
@@ -483,26 +339,6 @@ class Poster:
         ours = tables.journal.c.attempt_id == attempt
         return journals.move(connection, posting, to_state, self._clock(), self._actor, message, where=[ours], **values)
 
-    def _end(self, attempt_id: int, outcome: str, *, release: bool, **values: Any) -> None:
-        """Close an attempt that has sent nothing; its lease ends at once. Best effort: an unwritten lease just runs out."""
-        try:
-            with self._ledger.write() as connection:
-                self._write_end(connection, attempt_id, outcome, release=release, **values)
-        except LedgerBusy:
-            return
-
-    def _write_end(
-        self, connection: sa.Connection, attempt_id: int, outcome: str, *, release: bool = False, **values: Any
-    ) -> None:
-        now = self._clock()
-        if release:
-            values["lease_until"] = now
-        connection.execute(
-            tables.attempt.update()
-            .where(tables.attempt.c.attempt_id == attempt_id)
-            .values(outcome=outcome, ended_at=now, **values)
-        )
-
 
 def _said(error: Exception) -> str:
     """Our own errors speak for themselves; what others say may hold an address or a secret."""
@@ -527,26 +363,3 @@ def _as_posted(journal: Journal) -> Posted:
         journal.currency,
         journal.announced,
     )
-
-
-def _differences(draft: Draft, documents: list[ErpDocument]) -> str:
-    """What keeps the documents found from being ours; empty when exactly one live document equals the draft."""
-    if len(documents) > 1:
-        numbers = ", ".join(str(document.number) for document in documents)
-        return f"{len(documents)} documents ({numbers})"
-    document = documents[0]
-    name = f"document {document.number}"
-    if not document.live:
-        return f"{name}, which is {document.status or 'voided'}"
-    if document.total_cents is not None and document.total_cents != draft.control_total_cents:
-        return f"{name} over {written(document.total_cents)} instead of {written(draft.control_total_cents)}"
-    if document.currency is not None and document.currency != draft.currency:
-        return f"{name} in {document.currency} instead of {draft.currency}"
-    if document.posting_date is not None and document.posting_date != draft.posting_date:
-        return f"{name} of {document.posting_date} instead of {draft.posting_date}"
-    if document.lines is not None:
-        theirs = Counter((account.upper(), cents) for account, cents in document.lines)
-        ours = Counter((line.account.upper(), line.amount_cents) for line in draft.sent_lines)
-        if theirs != ours:
-            return f"{name} with other lines"
-    return ""

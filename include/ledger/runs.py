@@ -145,11 +145,14 @@ def boxes(connection: sa.Connection, key: RunKey) -> list[list[str]]:
     The box size is fixed at the first call, so that a box stays what it was however many journals join later.
     """
     listed = keys(connection, key)
-    size = connection.execute(sa.select(tables.run.c.box_size).where(_this(key))).scalar()
+    stored = sa.select(tables.run.c.box_size).where(_this(key))
+    size = connection.execute(stored).scalar()
     if size is None:
         size = max(1, -(-len(listed) // ONE_BOX_EACH_UP_TO))
         if listed:
-            connection.execute(tables.run.update().where(_this(key)).values(box_size=size))
+            first = sa.and_(_this(key), tables.run.c.box_size.is_(None))
+            connection.execute(tables.run.update().where(first).values(box_size=size))
+            size = connection.execute(stored).scalar() or size
     cut = [listed[start : start + size] for start in range(0, len(listed), size)]
     if len(cut) <= MOST_BOXES:
         return cut

@@ -158,12 +158,12 @@ class Company:
     def check(self, *keys: str, erp: FakeErp | None = None) -> None:
         """Validate the named journals, or all."""
         checking.check(
-            self.ledger, self.scope, self.tenant, keys or self.keys(), erp or FakeErp(), self.actor, self.clock
+            self.ledger, self.scope, self.tenant, keys or self.journal_keys(), erp or FakeErp(), self.actor, self.clock
         )
 
     def derive_again(self, *keys: str) -> None:
         claims.derive_again(
-            self.ledger, self.scope, self.tenant, keys or self.keys(), self.run_day, self.actor, self.clock
+            self.ledger, self.scope, self.tenant, keys or self.journal_keys(), self.run_day, self.actor, self.clock
         )
 
     def poster(self, erp: FakeErp, **changes: Any) -> Poster:
@@ -185,7 +185,7 @@ class Company:
             found = connection.execute(sa.select(table).where(*where)).mappings()
             return [dict(row) for row in found]
 
-    def keys(self) -> list[str]:
+    def journal_keys(self) -> list[str]:
         """This tenant's journals, in order of key."""
         columns = tables.journal.c
         rows = self.rows(tables.journal, columns.tenant.in_(self.tenant.names), columns.target == self.target)
@@ -196,10 +196,10 @@ class Company:
             return journals.fetch(connection, self.scope, [key])[key]
 
     def states(self) -> dict[str, str]:
-        return {key: self.journal(key).state for key in self.keys()}
+        return {key: self.journal(key).state for key in self.journal_keys()}
 
     def references(self) -> dict[str, str | None]:
-        return {key: self.journal(key).reference for key in self.keys()}
+        return {key: self.journal(key).reference for key in self.journal_keys()}
 
     def booked(self) -> dict[str, list[str]]:
         """Journal key to the transaction IDs of its expenses."""

@@ -118,7 +118,7 @@ class EmptiedDatabase:
     def __init__(self, url: sa.URL, metadata: sa.MetaData) -> None:
         self.url = url
         self._engine = sa.create_engine(url)
-        self._delete = "; ".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)
+        self._delete = [table.delete() for table in metadata.sorted_tables]
 
     def empty(self) -> None:
         """Remove all rows, and whoever a test before left behind."""
@@ -128,4 +128,5 @@ class EmptiedDatabase:
         )
         with self._engine.begin() as connection:
             connection.exec_driver_sql(others)
-            connection.exec_driver_sql(self._delete)
+            for delete in self._delete:
+                connection.execute(delete)

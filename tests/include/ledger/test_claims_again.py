@@ -326,7 +326,7 @@ def test_a_report_that_changes_its_currency_leaves_a_shared_journal(
     company.claim(report("R1", expense("1")), report("R2", expense("2")))
     company.claim(report("R1", expense("1", currency="EUR"), currency="EUR"))
     assert company.booked() == {"20261120-1": ["2"], "20261120-2": ["1"]}
-    assert [company.journal(key).currency for key in company.keys()] == ["USD", "EUR"]
+    assert [company.journal(key).currency for key in company.journal_keys()] == ["USD", "EUR"]
 
 
 def test_a_report_that_gets_its_first_expense_later_reopens_its_journal(company: Company) -> None:

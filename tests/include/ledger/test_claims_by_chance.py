@@ -151,7 +151,7 @@ class World:
                 )
             }
         )
-        self.company.derive_again(*[key for key in self.company.keys() if self.random.random() < 0.7])
+        self.company.derive_again(*[key for key in self.company.journal_keys() if self.random.random() < 0.7])
 
     def check(self) -> None:
         self.company.check(erp=self.erp)
@@ -159,7 +159,7 @@ class World:
     def post(self) -> None:
         if self.random.random() < 0.5:
             self.check()
-        keys = self.company.keys()
+        keys = self.company.journal_keys()
         for key in keys:
             if self.random.random() < 0.5:
                 choices = [takes_it, takes_it, takes_it, rejects, does_not_execute, loses_the_answer, loses_the_request]

@@ -42,7 +42,7 @@ def test_currencies_are_numbered_by_their_code(company: Company, monkeypatch: py
         report("R3", expense("3", currency="CAD"), currency="CAD"),
     )
     assert company.booked() == {"20261120-1": ["3"], "20261120-2": ["2"], "20261120-3": ["1"]}
-    assert [company.journal(key).currency for key in company.keys()] == ["CAD", "EUR", "USD"]
+    assert [company.journal(key).currency for key in company.journal_keys()] == ["CAD", "EUR", "USD"]
 
 
 def test_a_late_report_opens_the_days_next_journal_and_the_first_does_not_grow(company: Company) -> None:
@@ -144,7 +144,7 @@ def test_before_start_date_is_a_finding_once_and_never_a_journal(company: Compan
     for _ in range(2):
         company.claim(early, wanted=(), too_early=frozenset({"R1"}))
     assert company.findings() == [("before_start_date", "R1", None)]
-    assert company.keys() == []
+    assert company.journal_keys() == []
 
 
 def test_a_start_date_that_moves_past_a_held_report_keeps_it_from_being_posted(company: Company) -> None:
@@ -162,12 +162,12 @@ def test_a_start_date_that_moves_past_a_held_report_keeps_it_from_being_posted(c
 def test_a_labelled_report_that_the_ledger_does_not_know_is_a_finding(company: Company) -> None:
     company.claim(report("R1"), labelled=frozenset({"R1"}))
     assert company.findings() == [("already_exported", "R1", None)]
-    assert company.keys() == []
+    assert company.journal_keys() == []
 
 
 def test_a_report_that_is_not_approved_or_not_asked_for_is_left_alone(company: Company) -> None:
     company.claim(report("R1", status="SUBMITTED"), report("R2"), wanted=["R1"])
-    assert company.keys() == []
+    assert company.journal_keys() == []
 
 
 def test_a_reference_that_is_too_long_is_held_and_never_cut(new_company: NewCompany) -> None:
@@ -273,7 +273,7 @@ class TestPayables:
 
     def test_card_expenses_are_a_journal_of_their_own_by_default(self, payer: Company) -> None:
         payer.claim(report("R1", expense("1", 1000), expense("2", 400, reimbursable=False)))
-        assert {key: payer.journal(key).kind for key in payer.keys()} == {"R1": "bill", "R1-C": "journal"}
+        assert {key: payer.journal(key).kind for key in payer.journal_keys()} == {"R1": "bill", "R1-C": "journal"}
         assert payer.lines("R1-C") == [("6100", 400), ("2160", -400)]
 
     def test_an_already_reimbursed_report_is_held_where_no_account_is_set(self, payer: Company) -> None:
@@ -286,14 +286,14 @@ class TestPayables:
             erp={"document": "bill"}, posting={"per": "report", "credit": {"already_reimbursed": "1010"}}
         )
         payer.claim(report("R1", status="REIMBURSED"), report("R2"))
-        assert {key: payer.journal(key).kind for key in payer.keys()} == {"R1": "journal", "R2": "bill"}
+        assert {key: payer.journal(key).kind for key in payer.journal_keys()} == {"R1": "journal", "R2": "bill"}
         assert payer.lines("R1") == [("6100", 1000), ("1010", -1000)]
 
     def test_paid_and_unpaid_reports_of_a_day_are_apart(self, new_company: NewCompany) -> None:
         payer = new_company(erp={"document": "bill"}, posting={"per": "day", "credit": {"already_reimbursed": "1010"}})
         payer.claim(report("R1", status="REIMBURSED"), report("R2"))
         assert payer.booked() == {"20261120-1": ["R2-x"], "20261120-2": ["R1-x"]}
-        assert [payer.journal(key).kind for key in payer.keys()] == ["bill", "journal"]
+        assert [payer.journal(key).kind for key in payer.journal_keys()] == ["bill", "journal"]
 
     def test_a_report_that_is_paid_before_its_days_bill_was_sent_leaves_it(self, new_company: NewCompany) -> None:
         payer = new_company(erp={"document": "bill"}, posting={"per": "day", "credit": {"already_reimbursed": "1010"}})

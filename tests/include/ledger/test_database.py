@@ -84,9 +84,13 @@ def test_nothing_written_while_reading_is_kept(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt()], ids=["error", "interrupt"])
 def test_a_write_that_raises_leaves_nothing(ledger: Ledger, error: BaseException) -> None:
-    with pytest.raises(type(error)), ledger.write() as connection:
-        connection.execute(tables.claim_version.insert().values(target="t", version=1))
-        raise error
+    def work() -> None:
+        with ledger.write() as connection:
+            connection.execute(tables.claim_version.insert().values(target="t", version=1))
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
     assert count(ledger, tables.claim_version) == 0
     with ledger.write() as connection:
         connection.execute(tables.claim_version.insert().values(target="t", version=2))
@@ -98,14 +102,18 @@ def test_a_signal_within_a_statement_is_not_hidden_and_leaves_nothing(ledger: Le
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), getattr(ledger, access)() as connection:
-        if access == "write":
-            connection.execute(tables.claim_version.insert().values(target="t", version=1))
-        sa.event.listen(ledger.engine, "before_cursor_execute", interrupt)
-        try:
-            connection.execute(sa.select(tables.claim_version))
-        finally:
-            sa.event.remove(ledger.engine, "before_cursor_execute", interrupt)
+    def work() -> None:
+        with getattr(ledger, access)() as connection:
+            if access == "write":
+                connection.execute(tables.claim_version.insert().values(target="t", version=1))
+            sa.event.listen(ledger.engine, "before_cursor_execute", interrupt)
+            try:
+                connection.execute(sa.select(tables.claim_version))
+            finally:
+                sa.event.remove(ledger.engine, "before_cursor_execute", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert count(ledger, tables.claim_version) == 0
 
 
@@ -134,11 +142,16 @@ def test_a_server_that_is_gone_is_busy_and_not_a_programming_error() -> None:
 def test_a_connection_that_breaks_within_a_transaction_is_busy(ledger: Ledger, backend: str) -> None:
     if backend == "sqlite":
         pytest.skip("a file has no connection that could break")
-    with pytest.raises(LedgerBusy), ledger.write() as connection:
-        pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar()
-        with ledger.engine.connect() as other:
-            other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-        connection.execute(tables.claim_version.insert().values(target="t", version=1))
+
+    def work() -> None:
+        with ledger.write() as connection:
+            pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar()
+            with ledger.engine.connect() as other:
+                other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            connection.execute(tables.claim_version.insert().values(target="t", version=1))
+
+    with pytest.raises(LedgerBusy):
+        work()
     assert count(ledger, tables.claim_version) == 0
 
 

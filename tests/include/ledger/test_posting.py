@@ -122,7 +122,7 @@ def test_what_was_checked_is_what_is_sent(ready: Company) -> None:
     stale = poster._read(KEY)
     ready.claim(report("R1", expense("1", 900), expense("2", 500, "Travel")))
     ready.check()
-    assert poster._begin(stale) is None
+    assert poster._attempts.begin(stale) is None
     poster.post(KEY)
     assert [draft.total_debit_cents for draft in erp.sent] == [1400]
 
@@ -210,7 +210,7 @@ def test_a_take_over_that_races_with_a_renewal_sees_the_renewed_lease(ready: Com
         seen = late._read(KEY)
         before_send("<document/>")
         with pytest.raises(LeaseRunning):
-            late._take_over(seen)
+            late._attempts.take_over(seen)
         return fake.store(draft)
 
     erp.before_create = peek

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -324,4 +325,4 @@ def test_no_interleaving_of_workers_faults_and_kills_makes_two_documents(
         assert erp.effects == []
         assert not journal.frozen
     moves = company.moves(KEY)
-    assert all(before[1] == after[0] for before, after in zip(moves, moves[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(moves))

@@ -211,7 +211,7 @@ def test_a_turn_that_is_never_given_back_runs_out(rerun: Rerun) -> None:
     with rerun.company.ledger.write() as connection:
         assert runs.begin_refresh(connection, rerun.run.key, rerun.company.clock(), replay.TURN_LASTS_S)
     rerun.reports["R1"] = [expense_record("1", "Meals")]
-    rerun.replay().refresh(KEY)
+    rerun.replay(sleep=lambda _: rerun.company.clock.advance(60)).refresh(KEY)
     assert rerun.company.states()[KEY] == "ready"
 
 
