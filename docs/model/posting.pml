@@ -216,7 +216,12 @@ proof:                           /* Poster._require_proof_of_absence */
                 :: first_empty == 0 -> first_empty = 1
                 :: else
                 fi;
-                lease = SETTLE - since;            /* absent_once: looked up once more when this lease has ended */
+                /* absent_once: looked up once more when this lease has ended */
+#ifdef NO_WAIT_AFTER_THE_FIRST
+                lease = 0;
+#else
+                lease = SETTLE - since;
+#endif
                 goto gone
             fi
         fi
@@ -395,7 +400,11 @@ proctype people() {
 #define NOBODY_IS_SENDING (about_to_send == 0)
 #endif
 /* In the calm a live worker gets from its lease to its answer before the lease ends. */
+#ifdef OVERTAKEN_FOREVER
+#define NOBODY_IS_OVERTAKEN true
+#else
 #define NOBODY_IS_OVERTAKEN (!calm || lease != 1 || (holder != 1 && holder != 2))
+#endif
 
 init {
     atomic {
@@ -410,7 +419,9 @@ init {
     :: atomic {
         (lease > 0 || left[1] > 0 || left[2] > 0 || (first_empty > 0 && first_empty <= SETTLE)) &&
         left[1] != 1 && left[2] != 1 && NOBODY_IS_SENDING && NOBODY_IS_OVERTAKEN ->
+#ifndef ENDLESS_LEASE
         if :: lease > 0 -> lease-- :: else fi;
+#endif
         if :: left[1] > 0 -> left[1]-- :: else fi;
         if :: left[2] > 0 -> left[2]-- :: else fi;
         if :: first_empty > 0 && first_empty <= SETTLE -> first_empty++ :: else fi
