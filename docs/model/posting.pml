@@ -2,7 +2,7 @@
  * The posting protocol, small enough for a checker to walk through every one of its interleavings.
  *
  * One journal with one reference, two workers that may be started, slowed down or killed at any step, one ERP, and people.
- * Names are those of include/ledger/posting.py and include/ledger/journals.py. README.md says what is assumed, how to run
+ * Names are those of include/ledger/posting.py, attempts.py and journals.py. README.md says what is assumed, how to run
  * it, and what each switch below removes. A step in `atomic` is one transaction of the ledger or one event in the ERP.
  *
  * Time passes in ticks; only their order and the lengths here count, not how long a tick is.
@@ -132,7 +132,7 @@ start:                           /* Poster.post: by schedule, retry, clear or an
         fi
     }
 
-begin:                           /* Poster._begin */
+begin:                           /* Attempts.begin */
     atomic {
         if
         :: state == ready && same_revision[me] ->
@@ -142,7 +142,7 @@ begin:                           /* Poster._begin */
         fi
     }
 
-take_over:                       /* Poster._take_over */
+take_over:                       /* Attempts.take_over */
     atomic {
         if
         :: state == posting && same_attempt[me] ->
@@ -188,7 +188,7 @@ found_out:
 #ifdef FAILED_LOOK_UP_IS_EMPTY
             found = nothing; goto proof
 #else
-            if                                     /* Poster._end: lookup_failed, the lease is given back */
+            if                                     /* Attempts.end: lookup_failed, the lease is given back */
             :: holder == me -> lease = 0
             :: else
             fi;
@@ -203,7 +203,7 @@ found_out:
         fi
     }
 
-proof:                           /* Poster._require_proof_of_absence */
+proof:                           /* Attempts.require_proof_of_absence */
     atomic {
         if
         :: holder != me -> goto gone      /* _LostLease */
@@ -234,7 +234,7 @@ create:                          /* Erp.create, before before_send: log-on, temp
         :: goto before_send
         :: !calm -> goto not_executed
         :: !calm -> goto reject
-        :: !calm ->                                /* any other error: Poster._end, not_sent */
+        :: !calm ->                                /* any other error: Attempts.end, not_sent */
             if
             :: holder == me -> lease = 0
             :: else
@@ -244,7 +244,7 @@ create:                          /* Erp.create, before before_send: log-on, temp
         fi
     }
 
-before_send:                     /* Poster._before_send */
+before_send:                     /* attempts.py: the renewal */
     atomic {
         if
 #ifndef NO_HOLD_CHECK
