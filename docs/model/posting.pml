@@ -2,7 +2,7 @@
  * The posting protocol, small enough for a checker to walk through every one of its interleavings.
  *
  * One journal with one reference, two workers that may be started, slowed down or killed at any step, one ERP, and people.
- * Names are those of include/ledger/posting.py and include/ledger/journals.py. README.md says what is assumed, how to run
+ * Names are those of include/ledger/posting.py, attempts.py and journals.py. README.md says what is assumed, how to run
  * it, and what each switch below removes. A step in `atomic` is one transaction of the ledger or one event in the ERP.
  *
  * Time passes in ticks; only their order and the lengths here count, not how long a tick is.
@@ -132,7 +132,7 @@ start:                           /* Poster.post: by schedule, retry, clear or an
         fi
     }
 
-begin:                           /* Poster._begin */
+begin:                           /* Attempts.begin */
     atomic {
         if
         :: state == ready && same_revision[me] ->
@@ -142,7 +142,7 @@ begin:                           /* Poster._begin */
         fi
     }
 
-take_over:                       /* Poster._take_over */
+take_over:                       /* Attempts.take_over */
     atomic {
         if
         :: state == posting && same_attempt[me] ->
@@ -188,7 +188,7 @@ found_out:
 #ifdef FAILED_LOOK_UP_IS_EMPTY
             found = nothing; goto proof
 #else
-            if                                     /* Poster._end: lookup_failed, the lease is given back */
+            if                                     /* Attempts.end: lookup_failed, the lease is given back */
             :: holder == me -> lease = 0
             :: else
             fi;
@@ -203,7 +203,7 @@ found_out:
         fi
     }
 
-proof:                           /* Poster._require_proof_of_absence */
+proof:                           /* Attempts.require_proof_of_absence */
     atomic {
         if
         :: holder != me -> goto gone      /* _LostLease */
@@ -216,7 +216,12 @@ proof:                           /* Poster._require_proof_of_absence */
                 :: first_empty == 0 -> first_empty = 1
                 :: else
                 fi;
-                lease = SETTLE - since;            /* absent_once: looked up once more when this lease has ended */
+                /* absent_once: looked up once more when this lease has ended */
+#ifdef NO_WAIT_AFTER_THE_FIRST
+                lease = 0;
+#else
+                lease = SETTLE - since;
+#endif
                 goto gone
             fi
         fi
@@ -229,7 +234,7 @@ create:                          /* Erp.create, before before_send: log-on, temp
         :: goto before_send
         :: !calm -> goto not_executed
         :: !calm -> goto reject
-        :: !calm ->                                /* any other error: Poster._end, not_sent */
+        :: !calm ->                                /* any other error: Attempts.end, not_sent */
             if
             :: holder == me -> lease = 0
             :: else
@@ -239,7 +244,7 @@ create:                          /* Erp.create, before before_send: log-on, temp
         fi
     }
 
-before_send:                     /* Poster._before_send */
+before_send:                     /* attempts.py: the renewal */
     atomic {
         if
 #ifndef NO_HOLD_CHECK
@@ -395,7 +400,11 @@ proctype people() {
 #define NOBODY_IS_SENDING (about_to_send == 0)
 #endif
 /* In the calm a live worker gets from its lease to its answer before the lease ends. */
+#ifdef OVERTAKEN_FOREVER
+#define NOBODY_IS_OVERTAKEN true
+#else
 #define NOBODY_IS_OVERTAKEN (!calm || lease != 1 || (holder != 1 && holder != 2))
+#endif
 
 init {
     atomic {
@@ -410,7 +419,9 @@ init {
     :: atomic {
         (lease > 0 || left[1] > 0 || left[2] > 0 || (first_empty > 0 && first_empty <= SETTLE)) &&
         left[1] != 1 && left[2] != 1 && NOBODY_IS_SENDING && NOBODY_IS_OVERTAKEN ->
+#ifndef ENDLESS_LEASE
         if :: lease > 0 -> lease-- :: else fi;
+#endif
         if :: left[1] > 0 -> left[1]-- :: else fi;
         if :: left[2] > 0 -> left[2]-- :: else fi;
         if :: first_empty > 0 && first_empty <= SETTLE -> first_empty++ :: else fi
