@@ -15,7 +15,14 @@ for folder in (ROOT, ROOT / "plugins"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from airflow.sdk import DAG, AssetAlias, CronDataIntervalTimetable, Param, get_parsing_context  # noqa: E402
+from airflow.sdk import (  # noqa: E402
+    DAG,
+    AssetAlias,
+    CronDataIntervalTimetable,
+    Param,
+    ParamsDict,
+    get_parsing_context,
+)
 from expensify_erp.operators.acknowledge import AcknowledgeOperator  # noqa: E402
 from expensify_erp.operators.extract import ExtractOperator  # noqa: E402
 from expensify_erp.operators.load import LoadOperator  # noqa: E402
@@ -66,7 +73,6 @@ def expenses_dag(tenant: Tenant) -> DAG:
         catchup=True,
         max_active_runs=3,
         default_args={"retries": 3, "retry_delay": timedelta(seconds=15), "retry_policy": RetryByError()},
-        params=PARAMS,
         tags=["expenses", tenant.erp.type, tenant.name],
         doc_md=__doc__,
     ) as dag:
@@ -87,6 +93,9 @@ def expenses_dag(tenant: Tenant) -> DAG:
         ).expand(journal_keys=validate.output)
         acknowledge = AcknowledgeOperator(task_id="acknowledge", tenant=tenant.name, trigger_rule="all_done")
         extract >> transform >> validate >> load_boxes >> acknowledge
+    # Set last: a task made under a DAG with parameters carries a copy of them, and checking the copies' schemas over and over
+    # is most of what parsing and serialising a DAG costs. A run's tasks see the DAG's parameters either way.
+    dag.params = ParamsDict(PARAMS)
     return dag
 
 

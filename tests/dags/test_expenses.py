@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import AssetAlias
+from airflow.sdk.definitions.param import process_params
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
@@ -141,6 +142,25 @@ def test_the_trigger_form_asks_for_what_a_run_may_be_told(dag: Any) -> None:
 def test_the_trigger_form_refuses_what_a_run_could_not_use(dag: Any, name: str, value: object) -> None:
     with pytest.raises(ParamValidationError):
         dag.params[name] = value
+
+
+@pytest.mark.parametrize("task_id", ["extract", "load", "acknowledge"])
+def test_every_task_is_told_what_the_form_said(dag: Any, task_id: str) -> None:
+    """The tasks carry no copy of the form, whose checks are most of a parse; a run's answers reach them all the same."""
+    read = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    task = dag.get_task(task_id)
+    answers = {"dry_run": True, "report_ids": ["R1"]}
+    assert process_params(dag, task, answers, suppress_exception=False) == {
+        "dry_run": True,
+        "report_ids": ["R1"],
+        "journals": None,
+        "from": None,
+        "to": None,
+    }
+    assert not task.params
+    assert sorted(read.params) == ["dry_run", "from", "journals", "report_ids", "to"]
+    with pytest.raises(ParamValidationError):
+        process_params(dag, task, {"report_ids": "R1"}, suppress_exception=False)
 
 
 def test_the_scheduler_sees_the_same_dag(dag: Any) -> None:
