@@ -20,9 +20,9 @@ from airflow.sdk import (  # noqa: E402
     AssetAlias,
     CronDataIntervalTimetable,
     Param,
-    ParamsDict,
     get_parsing_context,
 )
+from airflow.sdk.definitions.param import ParamsDict  # noqa: E402
 from expensify_erp.operators.acknowledge import AcknowledgeOperator  # noqa: E402
 from expensify_erp.operators.extract import ExtractOperator  # noqa: E402
 from expensify_erp.operators.load import LoadOperator  # noqa: E402

@@ -184,6 +184,7 @@ def _reissue(
         _move(connection, journal, "closed", now, actor, decision, closed_because=f"{SETTLED}: reissued as {key}")
         _insert_successor(connection, journal, key, now, actor)
         _move_contents(connection, journal, key, now)
+        claims.overtake(connection, scope.target)
     day = journal.approval_date or clock().date()
     claims.derive_again(ledger, scope, tenant, [key], day, actor, clock)
     return f"journal {journal.key} is closed, its expenses are in {key}: the next run posts it"

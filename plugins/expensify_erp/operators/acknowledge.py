@@ -100,7 +100,7 @@ class AcknowledgeOperator(TenantOperator):
                 )
 
     def _complaints(self, ledger: Ledger, scope: Scope, key: RunKey) -> list[str]:
-        with ledger.read() as connection:
+        with ledger.write() as connection:
             boxes = runs.boxes(connection, key)
             found = journals.fetch(connection, scope, [journal for box in boxes for journal in box])
             differing = _differing(connection, scope)
