@@ -301,6 +301,8 @@ class Tenant:
         marks = ",".join("?" * len(self.names))
         with closing(sqlite3.connect(f"file:{self.suite.ledger_file}?mode=ro", uri=True, timeout=60)) as database:
             database.row_factory = sqlite3.Row
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchone():
+                return []  # it is being made
             query = f"SELECT * FROM {table} WHERE tenant IN ({marks}) AND {where}"
             return [dict(row) for row in database.execute(query, [*self.names, *values])]
 
