@@ -93,7 +93,7 @@ def a_closed_period_is_opened_and_the_red_box_cleared(scene: Scene) -> Play:
     yield
     run = tenant.red(tenant.trigger())
     assert tenant.states() == {key(3): "held"}
-    assert "closed" in tenant.log(run, "load", 0)
+    assert "closed" in tenant.log(run, "load", 0).lower()
     tenant.clear(run, 0)
     tenant.red(run)  # still closed: red again
     assert tenant.posted() == {}
