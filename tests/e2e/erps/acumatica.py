@@ -114,7 +114,9 @@ class AcumaticaCompany:
                 written = _HEADER.match(batch.text("Description"))
                 if written and batch.text("Status") != "Voided":
                     rows = batch.details["Details"]
-                    lines = [(row.text("Account"), row.cents("DebitAmount") - row.cents("CreditAmount")) for row in rows]
+                    lines = [
+                        (row.text("Account"), row.cents("DebitAmount") - row.cents("CreditAmount")) for row in rows
+                    ]
                     posted_on = batch.fields["TransactionDate"]
                     assert isinstance(posted_on, date)
                     debit = sum(row.cents("DebitAmount") for row in rows)
