@@ -244,9 +244,10 @@ class Suite:
         has seen them, ends.
         """
         self._one_less()
-        with self._calm:
-            self._calm.wait_for(lambda: self._playing == 0)
         with self._quiet_turn:
+            # In one's turn: whoever had the one before plays on, and verifies, when it is over.
+            with self._calm:
+                self._calm.wait_for(lambda: self._playing == 0)
             try:
                 yield
             finally:
