@@ -19,12 +19,13 @@ class DynamicsGpCompany:
 
     def __init__(self, sandbox: Sandbox, number: int) -> None:
         self.sandbox = sandbox
-        self.user = f"FABRIKAM\\svc_{number}"
+        self.user = f"svc_{number}"
+        self.login = f"FABRIKAM\\{self.user}"
         self.secrets = (f"windows-word-{number}",)
         self.folder = tempfile.TemporaryDirectory(prefix="fiscal-periods-")
         with sandbox.lock:
             self.server = sandbox.service(DynamicsGp)
-            self.server.door.add(WindowsAccount(self.user, self.secrets[0], companies=frozenset({number})))
+            self.server.door.add(WindowsAccount(self.login, self.secrets[0], companies=frozenset({number})))
             self.books = self.server.add_company(
                 Company(number, f"End-to-end {number}", segments=(4, 2, 2), main_segment=1, next_number=1000 * number)
             )
@@ -45,7 +46,7 @@ class DynamicsGpCompany:
             "schema": "http",
             "host": self.sandbox.host,
             "port": self.sandbox.port,
-            "login": self.user,
+            "login": self.login,
             "password": self.secrets[0],
             "extra": {"auth": "ntlm"},
         }
