@@ -46,6 +46,19 @@ def _scheduled_runs(tenant: Tenant) -> list[dict[str, object]]:
 
 
 @short_scenario
+def scheduled_runs_catch_up_from_the_start_date(scene: Scene) -> Play:
+    tenant = scene.tenant()
+    tenant.settings |= {"schedule": DAILY, "start_date": day(3)}
+    tenant.report(5, meals(300))  # before start_date: never posted
+    tenant.report(2, meals(500), meals(150, "Plant 2"), Expense("Airfare", 41260, card=True), meals(-20))
+    yield
+    runs = _scheduled_runs(tenant)
+    assert len(runs) in (2, 3), "one run per day (by the hour of the day)"
+    assert {run["state"] for run in runs} == {"success"}
+    assert tenant.posted() == {key(2): 500 + 150 + 41260 - 20}
+
+
+@scenario
 def backfills_cover_new_windows_and_repeat_old_ones(scene: Scene) -> Play:
     tenant = scene.tenant()
     tenant.settings |= {"schedule": DAILY, "start_date": day(3)}
