@@ -6,21 +6,21 @@ over loopback. A test brings its tenants by writing files into ``tenants_folder`
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
+from include.sandbox.server import Sandbox
 from scripts.local_airflow import PROJECT, LocalAirflow
+from tests.e2e.erps import ERPS
 
 pytest.register_assert_rewrite("tests.e2e.scenarios", "tests.e2e.tenants")
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Any]:
-    """The six servers on a free port. The seam for ``include.sandbox``: tests take it as ``sandbox: Sandbox``."""
-    server = pytest.importorskip("include.sandbox.server", reason="the sandbox is not there yet")
-    with server.Sandbox() as running:
+def sandbox() -> Iterator[Sandbox]:
+    """The six servers on a free port."""
+    with Sandbox(*(service for erp in ERPS for service in erp.services())) as running:
         yield running
 
 

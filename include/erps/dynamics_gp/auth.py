@@ -260,8 +260,8 @@ class WindowsAuth(httpx.Auth):
             until = self._refused_before.until()
             if until is not None:
                 self._refused = (
-                    f"the Windows account was refused a short while ago; to keep it from being locked, this password is not "
-                    f"tried again before {until:%H:%M:%S} UTC: correct the connection's login and password"
+                    f"the Windows account {self._login} was refused a short while ago; to keep it from being locked, this "
+                    f"password is not tried again before {until:%H:%M:%S} UTC: correct the connection's login and password"
                 )
         if self._refused is not None:
             raise Misconfigured(self._refused)
@@ -269,8 +269,9 @@ class WindowsAuth(httpx.Auth):
     def _refuse(self) -> None:
         also = f", the clock, and the service principal HTTP/{self._host}" if self._tickets else ""
         self._refused = (
-            "the Dynamics GP server refused the Windows account: correct the connection's login and password (DOMAIN\\user), "
-            f"and check that the account is neither disabled, expired nor locked{also}. It is not tried again by itself"
+            f"the Dynamics GP server refused the Windows account {self._login}: correct the connection's login and password "
+            "(DOMAIN\\user), and check that the account is neither disabled, expired nor locked"
+            f"{also}. It is not tried again by itself"
         )
         if self._refused_before is not None:
             self._refused_before.note()

@@ -124,7 +124,11 @@ class Session:
         return True
 
     def _unanswered(self, subject: str, failure: Failure, kind: ErrorClass) -> LookupFailed | Misconfigured:
-        if kind in ("auth", "config", "data"):
+        if kind == "auth":
+            return Misconfigured(
+                f"Sage 100 refused the user {self._credentials.user}, asked about {subject}: {failure}"
+            )
+        if kind in ("config", "data"):
             return Misconfigured(f"Sage 100 refused the question about {subject}: {failure}")
         delay_s = self._delay_s(failure.retry_after_s) if kind == "busy" else failure.retry_after_s
         return LookupFailed(f"Sage 100 could not be asked about {subject}: {failure}", delay_s)

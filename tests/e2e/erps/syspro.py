@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from include.sandbox.server import Sandbox
+from include.sandbox.stage import Service
 from include.sandbox.syspro import Company, Operator
 from tests.e2e.erps.under_test import Document, Json
 
@@ -104,7 +105,15 @@ class SysproUnderTest:
     name = "syspro"
     create = "Transaction/Post:GENTJL"
     lookup = "Query/Query:COMFND"
-    posting: Mapping[str, Any] = {"credit": {"reimbursable": "2150-00", "company_card": "2160-00"}}
+    marks = True
+    posting: Mapping[str, Any] = {
+        "per": "day",
+        "lines": "group",
+        "credit": {"reimbursable": "2150-00", "company_card": "2160-00"},
+    }
+
+    def services(self) -> tuple[Service, ...]:
+        return ()  # every sandbox has SYSPRO
 
     def reference(self, prefix: str, key: str) -> str:
         return f"{prefix}-{key}"

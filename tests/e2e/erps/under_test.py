@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, Protocol
 
 from include.sandbox.server import Sandbox
+from include.sandbox.stage import Service
 
 Json = dict[str, Any]
 
@@ -75,8 +76,14 @@ class ErpUnderTest(Protocol):
     """The operation that posts, as faults name it."""
     lookup: str
     """The operation that searches a reference, as faults name it."""
+    marks: bool
+    """Whether reports are marked in Expensify; else the tenant file must have no label."""
     posting: Mapping[str, Any]
-    """What the tenant file's ``posting`` section needs besides currency and prefix."""
+    """What the tenant file's ``posting`` section needs besides currency and prefix: ``per: day``, ``lines: group`` and
+    the balancing accounts, as texts."""
+
+    def services(self) -> tuple[Service, ...]:
+        """The servers that the sandbox needs for it, new ones."""
 
     def reference(self, prefix: str, key: str) -> str:
         """The document's reference of a daily journal."""

@@ -7,7 +7,7 @@ import signal
 
 from include.sandbox.faults import Delay, Drop
 from tests.e2e.reports import meals
-from tests.e2e.suite import Play, Scene, scenario
+from tests.e2e.suite import Play, Scene, scenario, short_scenario
 from tests.e2e.tenants import Tenant, key, until
 
 NEVER = 3600.0
@@ -80,7 +80,7 @@ def a_box_is_cleared_while_it_posts(scene: Scene) -> Play:
     assert len(tenant.creates(key(3))) == 1
 
 
-@scenario
+@short_scenario
 def lost_answers_are_looked_up_before_anything_is_repeated(scene: Scene) -> Play:
     tenant = scene.tenant()
     tenant.report(4, meals(400))

@@ -29,7 +29,7 @@ def two_tenants_share_a_company(scene: Scene) -> Play:
 def wrong_files_are_named_and_harm_nobody(scene: Scene) -> Play:
     good = scene.tenant("good")
     twins = [scene.tenant("twin"), scene.tenant("other_twin")]
-    twins[1].settings["erp"]["connection"] = twins[0].erp_connection
+    twins[1].settings["erp"] = dict(twins[0].settings["erp"])
     twins[1].settings["posting"]["reference_prefix"] = twins[0].prefix
     misspelt, unquoted = scene.tenant("misspelt"), scene.tenant("unquoted")
     misspelt.settings["expensify"]["lookback_day"] = 3
