@@ -41,7 +41,7 @@ def _integer(loader: Any, node: yaml.ScalarNode) -> WrittenInt:
 def _date(loader: Any, node: yaml.ScalarNode) -> object:
     try:
         return loader.construct_yaml_timestamp(node)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, AttributeError):
         raise _wrong(node, f"{node.value!r} is a date that does not exist") from None
 
 

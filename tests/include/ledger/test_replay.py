@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from include.errors import Held, Retryable
+from include.errors import ExpenseError, Held, Retryable
 from include.ledger import replay, runs
-from include.ledger.replay import Replay, is_stale, mark_refused
+from include.ledger.replay import Replay
 from include.ledger.runs import Run
 from tests.include.ledger.company import Company, expense, report
 from tests.include.ledger.exports import archive, expense_record, part, report_record
@@ -32,6 +32,7 @@ class Rerun:
         self.reports: dict[str, list[dict[str, Any]]] = {}
         self.asked: list[list[str]] = []
         self.run = Run(company.begin_run(), "schedule", None, False)
+        self.cleared = 0
 
     def reread(self, report_ids: Sequence[str]) -> list[bytes]:
         self.asked.append(list(report_ids))
@@ -45,6 +46,7 @@ class Rerun:
             "scope": company.scope,
             "tenant": company.tenant,
             "run": self.run,
+            "clear_number": self.cleared,
             "read_again": self.reread,
             "open_erp": lambda: self.erp,
             "actor": company.actor,
@@ -57,13 +59,20 @@ class Rerun:
     def load(self, key: str) -> str:
         """What a load task does with one journal."""
         self.company.clock.advance(1)
-        if is_stale(self.company.journal(key)):
+        if self.replay().stale([key]):
             self.replay().refresh(key)
-        try:
-            return self.company.poster(self.erp).post(key).state
-        except Held:
-            mark_refused(self.company.ledger, self.company.scope, [key], self.company.clock)
-            raise
+        return self.company.poster(self.erp).post(key).state
+
+    def validate(self) -> None:
+        """What the validate task does with the run's journals."""
+        self.company.check()
+        with self.company.ledger.write() as connection:
+            runs.set_checked(connection, self.run.key, runs.keys(connection, self.run.key), self.cleared)
+
+    def clear(self) -> None:
+        """A person clears something of the run; Airflow counts that."""
+        self.cleared += 1
+        self.company.clock.advance(1)
 
 
 @pytest.fixture
@@ -75,7 +84,7 @@ def rerun(company: Company) -> Rerun:
         report("R2", expense("2", category="Gifts"), day=datetime(2026, 11, 21, tzinfo=UTC).date()),
         run=rerun.run.key,
     )
-    company.check()
+    rerun.validate()
     rerun.reports = {"R1": [expense_record("1", "Gifts")], "R2": [expense_record("2", "Gifts")]}
     return rerun
 
@@ -90,6 +99,7 @@ def test_a_later_try_reads_again_once_for_all_open_journals_of_the_run(rerun: Re
     for key in (KEY, OTHER):
         with pytest.raises(Held):
             rerun.load(key)
+    rerun.clear()
     rerun.reports = {"R1": [expense_record("1", "Meals")], "R2": [expense_record("2", "Meals")]}
     assert rerun.load(KEY) == "posted"
     assert rerun.load(OTHER) == "posted"
@@ -99,6 +109,7 @@ def test_a_later_try_reads_again_once_for_all_open_journals_of_the_run(rerun: Re
 def test_an_edited_mapping_counts_at_the_next_try(rerun: Rerun) -> None:
     with pytest.raises(Held):
         rerun.load(KEY)
+    rerun.clear()
     rerun.company = rerun.company.with_settings(mapping={"gl_account": {"values": {"Gifts": "6700"}}})
     assert rerun.load(KEY) == "posted"
     assert rerun.company.lines(KEY)[0] == ("6700", 1000)
@@ -108,25 +119,35 @@ def test_every_clear_reads_again(rerun: Rerun) -> None:
     for _ in range(3):
         with pytest.raises(Held):
             rerun.load(KEY)
+        rerun.clear()
     assert len(rerun.asked) == 2
 
 
-def test_a_journal_that_nobody_tried_yet_is_not_read_again_with_the_others(rerun: Rerun) -> None:
+def test_a_retry_without_a_clear_reads_nothing_again(rerun: Rerun) -> None:
+    for _ in range(2):
+        with pytest.raises(Held):
+            rerun.load(KEY)
+    assert rerun.asked == []
+
+
+def test_a_clear_counts_also_when_another_run_has_checked_the_journal_meanwhile(rerun: Rerun) -> None:
     with pytest.raises(Held):
         rerun.load(KEY)
-    with pytest.raises(Held):
-        rerun.load(KEY)
-    assert rerun.asked == [["R1"]]
+    rerun.company.derive_again(KEY)
+    rerun.company.check()
+    rerun.clear()
+    rerun.reports["R1"] = [expense_record("1", "Meals")]
+    assert rerun.load(KEY) == "posted"
 
 
 def test_a_rejected_journal_is_derived_and_checked_again(company: Company) -> None:
     rerun = Rerun(company)
     company.claim(report("R1", expense("1")), run=rerun.run.key)
-    company.check()
+    rerun.validate()
     rerun.erp.creates = [rejects]
-    with pytest.raises(Exception, match="on hold"):
+    with pytest.raises(ExpenseError, match="on hold"):
         company.poster(rerun.erp).post(KEY)
-    mark_refused(company.ledger, company.scope, [KEY], company.clock)
+    rerun.clear()
     rerun.reports = {"R1": [expense_record("1", "Meals")]}
     assert rerun.load(KEY) == "posted"
     assert rerun.asked == [["R1"]]
@@ -144,6 +165,7 @@ def test_a_drafted_journal_is_checked_on_the_first_try(company: Company) -> None
 def test_a_report_that_is_no_longer_approved_closes_its_journal(rerun: Rerun) -> None:
     with pytest.raises(Held):
         rerun.load(KEY)
+    rerun.clear()
     del rerun.reports["R1"]
     assert rerun.load(KEY) == "closed"
     assert rerun.erp.sent == []
@@ -156,10 +178,11 @@ def test_the_card_part_of_a_report_is_checked_with_the_part_that_is_replayed(com
         report("R1", expense("1", category="Gifts"), expense("2", category="Meals", reimbursable=False)),
         run=rerun.run.key,
     )
-    company.check()
+    rerun.validate()
     assert company.states() == {"R1": "held", "R1-C": "ready"}
     with pytest.raises(Held):
         rerun.load("R1")
+    rerun.clear()
     rerun.reports = {"R1": [expense_record("1", "Meals"), expense_record("2", "Travel", reimbursable=False)]}
     assert rerun.load("R1") == "posted"
     assert company.states() == {"R1": "posted", "R1-C": "ready"}
@@ -169,6 +192,7 @@ def test_the_card_part_of_a_report_is_checked_with_the_part_that_is_replayed(com
 def test_expensify_being_down_gives_the_turn_back(rerun: Rerun) -> None:
     with pytest.raises(Held):
         rerun.load(KEY)
+    rerun.clear()
 
     def down(_: Sequence[str]) -> list[bytes]:
         raise Retryable("no answer")
@@ -183,7 +207,7 @@ def test_boxes_that_are_cleared_together_share_one_reading(rerun: Rerun) -> None
     for key in (KEY, OTHER):
         with pytest.raises(Held):
             rerun.load(key)
-    rerun.company.clock.advance(1)
+    rerun.clear()
     rerun.reports = {"R1": [expense_record("1", "Meals")], "R2": [expense_record("2", "Meals")]}
     start = threading.Barrier(2)
 
@@ -207,7 +231,7 @@ def test_boxes_that_are_cleared_together_share_one_reading(rerun: Rerun) -> None
 def test_a_turn_that_is_never_given_back_runs_out(rerun: Rerun) -> None:
     with pytest.raises(Held):
         rerun.load(KEY)
-    rerun.company.clock.advance(1)
+    rerun.clear()
     with rerun.company.ledger.write() as connection:
         assert runs.begin_refresh(connection, rerun.run.key, rerun.company.clock(), replay.TURN_LASTS_S)
     rerun.reports["R1"] = [expense_record("1", "Meals")]

@@ -3,6 +3,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
+
 from include.erps.dynamics_gp.client import DynamicsGpErp
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.port import Draft, Line
@@ -131,6 +133,14 @@ class TestSoap(Conformance):
     adapter_class = SoapAdapter
 
 
+@pytest.fixture
+def no_kerberos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A host that knows no KDC and does not look for one in the DNS: Negotiate then speaks NTLM."""
+    (tmp_path / "krb5.conf").write_text("[libdefaults]\n dns_lookup_kdc = false\n dns_lookup_realm = false\n")
+    monkeypatch.setenv("KRB5_CONFIG", str(tmp_path / "krb5.conf"))
+
+
+@pytest.mark.usefixtures("no_kerberos")
 class TestSoapByName(Conformance):
     adapter_class = SoapByNameAdapter
 

@@ -25,7 +25,7 @@ def hook(monkeypatch: pytest.MonkeyPatch, **extra: Any) -> DynamicsGpHook:
         password="not-a-secret",
         extra=json.dumps(extra),
     )
-    monkeypatch.setattr(found, "get_connection", lambda conn_id: connection)
+    monkeypatch.setattr("expensify_erp.hooks.erp.connection_of", lambda conn_id: connection)
     assert isinstance(found, DynamicsGpHook)
     return found
 
