@@ -242,14 +242,14 @@ class TestInATask:
     @pytest.fixture
     def read(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         opened: list[str] = []
-        real = Path.read_text
+        real = Path.open
 
-        def read_text(path: Path, *args: Any, **kwargs: Any) -> str:
+        def open_(path: Path, *args: Any, **kwargs: Any) -> Any:
             if path.suffix == ".yaml":
                 opened.append(path.name)
             return real(path, *args, **kwargs)
 
-        monkeypatch.setattr(Path, "read_text", read_text)
+        monkeypatch.setattr(Path, "open", open_)
         return opened
 
     @staticmethod
