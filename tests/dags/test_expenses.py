@@ -244,10 +244,10 @@ class TestInATask:
         opened: list[str] = []
         real = Path.open
 
-        def open_(path: Path, *args: Any, **kwargs: Any) -> Any:
-            if path.suffix == ".yaml":
+        def open_(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+            if path.suffix == ".yaml" and "r" in mode:
                 opened.append(path.name)
-            return real(path, *args, **kwargs)
+            return real(path, mode, *args, **kwargs)
 
         monkeypatch.setattr(Path, "open", open_)
         return opened
