@@ -32,7 +32,7 @@ class CostCenter:
 class GivesEmployees(Protocol):
     """Can list employees."""
 
-    def employees(self, since: datetime | None) -> list[Employee]:
+    def changed_employees(self, since: datetime | None) -> list[Employee]:
         """All employees, active or not, changed since a moment (UTC); ``None``: all there are.
 
         :raises include.errors.Retryable: the ERP could not be asked.
@@ -43,7 +43,7 @@ class GivesEmployees(Protocol):
 class GivesAccounts(Protocol):
     """Can list GL accounts."""
 
-    def gl_accounts(self) -> set[str]:
+    def active_gl_accounts(self) -> set[str]:
         """The active GL account codes that a category may carry."""
 
 
@@ -51,5 +51,5 @@ class GivesAccounts(Protocol):
 class GivesCostCenters(Protocol):
     """Can list cost centres."""
 
-    def cost_centers(self) -> list[CostCenter]:
+    def known_cost_centers(self) -> list[CostCenter]:
         """Every cost centre."""

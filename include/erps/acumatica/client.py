@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
+from include.reference_data import source
 from include.transport import HttpClient, NoAnswer, NotSent
 
 
@@ -75,6 +76,17 @@ class AcumaticaErp:
         self._outcomes = Outcomes(settings, self._session.masked)
         self._releasing = Releasing(self._session, settings, self._finding, wait)
         self.reference = Reference(self._session, settings)
+
+    def changed_employees(self, since: datetime | None) -> list[source.Employee]:
+        """See :class:`include.reference_data.source.GivesEmployees`. Acumatica has one display name, so names stay unset."""
+        return [
+            source.Employee(one.id, one.email, None, None, one.manager_id, one.active)
+            for one in self.reference.employees(since).rows
+        ]
+
+    def active_gl_accounts(self) -> set[str]:
+        """See :class:`include.reference_data.source.GivesAccounts`."""
+        return {account.code for account in self.reference.accounts().rows if account.active}
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from include.erps.dynamics_gp.checks import Checks
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.errors import Conflict, Misconfigured, Rejected, Retryable
+from include.reference_data import source
 from include.transport import HttpClient
 
 
@@ -66,6 +67,17 @@ class DynamicsGpErp:
             raise Misconfigured(f"The Dynamics GP connection: {error}") from None
         self._api = _api(http, settings, clock)
         self._checks = Checks(settings, self._api)
+
+    def changed_employees(self, since: datetime | None) -> list[source.Employee]:
+        """See :class:`include.reference_data.source.GivesEmployees`. GP tells no time of change and no manager."""
+        return [
+            source.Employee(one.code, one.email or None, one.first_name, one.last_name, None, one.active)
+            for one in self.employees()
+        ]
+
+    def known_cost_centers(self) -> list[source.CostCenter]:
+        """See :class:`include.reference_data.source.GivesCostCenters`."""
+        return [source.CostCenter(one.code, one.description, one.active) for one in self.cost_centers()]
 
     def __enter__(self) -> Self:
         return self

@@ -73,7 +73,7 @@ class ReferenceDataOperator(TenantOperator):
         if wanted.employees:
             changes += self._employees(wanted, _able(erp, GivesEmployees, tenant), policies, expensify, since, dry_run)
         if wanted.gl_codes:
-            accounts = _able(erp, GivesAccounts, tenant).gl_accounts()
+            accounts = _able(erp, GivesAccounts, tenant).active_gl_accounts()
             for policy_id, sections in sorted(policies.items()):
                 found = category_changes(
                     policy_id, sections.get("categories") or [], tenant.mapping.gl_account.values, accounts
@@ -95,7 +95,7 @@ class ReferenceDataOperator(TenantOperator):
         since: datetime | None,
         dry_run: bool,
     ) -> list[Change]:
-        employees = erp.employees(since)
+        employees = erp.changed_employees(since)
         everybody = employees if since is None else _with_managers(erp, employees)
         managers = {one.employee_id: one.email.strip().lower() for one in everybody if one.email and one.active}
         changes = []
@@ -127,7 +127,7 @@ class ReferenceDataOperator(TenantOperator):
             raise Misconfigured(
                 f"{tenant.name}.yaml: `reference_data.cost_centers` needs `mapping.dimensions.cost_center`"
             )
-        cost_centers = erp.cost_centers()
+        cost_centers = erp.known_cost_centers()
         changes = []
         for policy_id, sections in sorted(policies.items()):
             found, levels = tag_changes(
@@ -156,4 +156,4 @@ def _with_managers(erp: GivesEmployees, changed: Sequence[Employee]) -> Sequence
     known = {one.employee_id for one in changed}
     if all(one.manager_id in known for one in changed if one.active and one.manager_id):
         return changed
-    return erp.employees(None)
+    return erp.changed_employees(None)
