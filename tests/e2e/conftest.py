@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from include.sandbox.server import Sandbox
 from scripts.local_airflow import PROJECT, LocalAirflow
 from tests.e2e.erps import ERPS
+from tests.include.ledger import postgres_cluster
 
 pytest.register_assert_rewrite("tests.e2e.scenarios", "tests.e2e.tenants")
 
@@ -37,8 +38,21 @@ def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def metadata_url() -> Iterator[str | None]:
+    """Airflow's metadata on a private PostgreSQL; on SQLite where none is installed.
+
+    A busy SQLite metadata database ends Airflow's scheduler now and then, and the whole suite with it.
+    """
+    if postgres_cluster.why_not() is not None:
+        yield None
+        return
+    with postgres_cluster.running() as url:
+        yield url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
 def airflow(
-    tmp_path_factory: pytest.TempPathFactory, tenants_folder: Path, ledger_file: Path
+    tmp_path_factory: pytest.TempPathFactory, tenants_folder: Path, ledger_file: Path, metadata_url: str | None
 ) -> Iterator[LocalAirflow]:
     """The project's DAGs and plugins on a real Airflow. Ends with the session and leaves no process behind."""
     home = tmp_path_factory.mktemp("airflow")
@@ -46,6 +60,7 @@ def airflow(
         home,
         PROJECT / "dags",
         PROJECT / "plugins",
+        database_url=metadata_url,
         environment={"EXPENSIFY_ERP_TENANTS": str(tenants_folder)},
         # Tasks mostly wait: for their servers, for Expensify's request budget, for a lease.
         parallelism=8,

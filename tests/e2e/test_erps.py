@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import tests.e2e.scenarios  # noqa: F401 - fills SCENARIOS
 from scripts.local_airflow import LocalAirflow
@@ -87,6 +88,13 @@ def test_the_servers_limits_were_respected(suite: Suite, sandbox: Any) -> None:
 
 def _everything_written(suite: Suite) -> Iterator[tuple[str, bytes]]:
     """Every file of this Airflow and of the ledger; databases as text too, where pages cut no value in two."""
+    if suite.airflow.database_url.startswith("postgresql"):
+        engine = sa.create_engine(suite.airflow.database_url)
+        with engine.connect() as connection:
+            for table in sa.inspect(connection).get_table_names():
+                rows = connection.execute(sa.text(f'SELECT * FROM "{table}"')).all()
+                yield f"Airflow's table {table}", "\n".join(map(str, rows)).encode()
+        engine.dispose()
     for place in (suite.airflow.home, suite.ledger_file.parent):
         for path in place.rglob("*"):
             if not path.is_file():

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # Nothing here has to survive a power cut.
-FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60"]
+FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=200"]
 
 
 def binaries() -> Path | None:
