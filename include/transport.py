@@ -10,6 +10,7 @@ Neither carries a URL or a body: both may hold credentials.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
 import ssl
@@ -20,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 import tenacity
 
-from include.errors import Retryable
+from include.errors import Misconfigured, Retryable
 
 REPEATABLE_STATUS = frozenset({429, 502, 503, 504})
 _SHORTEST_TIMEOUT_S = 0.001
@@ -181,6 +183,29 @@ class _DeadlineTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         self._pool.close()
+
+
+def require_https(url: str, system: str, because: str, *, allow_http: bool) -> None:
+    """Credentials travel to another machine only under TLS, unless the tenant file says otherwise.
+
+    :raises Misconfigured: the address is not https; ``because`` says what would be readable on the way.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme == "http" and parts.hostname and (allow_http or _is_this_machine(parts.hostname)):
+        return
+    raise Misconfigured(
+        f"{system}'s address must be https: {because}. Set the connection's schema and host, or erp.allow_http: true in the "
+        "tenant file for a server that has no TLS"
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def tls_context(verify: bool | str) -> ssl.SSLContext:

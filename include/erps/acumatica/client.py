@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 from include.erps.acumatica.access import Access, CookieAccess, Credentials, OAuthAccess, store_name
 from include.erps.acumatica.checks import Checks
@@ -24,7 +22,7 @@ from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.reference_data import source
-from include.transport import HttpClient, NoAnswer, NotSent
+from include.transport import HttpClient, NoAnswer, NotSent, require_https
 
 
 class AcumaticaErp:
@@ -52,7 +50,9 @@ class AcumaticaErp:
         clock: Callable[[], float] = time.time,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        _check_scheme(base_url, settings)
+        require_https(
+            base_url, "Acumatica", "password and tokens travel in the requests", allow_http=settings.allow_http
+        )
         try:
             http = HttpClient(
                 base_url,
@@ -159,22 +159,3 @@ class AcumaticaErp:
             problem = verdict.problems[0]
             raise Rejected(f"{draft.reference} is not sent: {problem.message}. {problem.fix}")
         return verdict.draft
-
-
-def _check_scheme(url: str, settings: AcumaticaSettings) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname and (settings.allow_http or _is_this_machine(parts.hostname)):
-        return
-    raise Misconfigured(
-        "Acumatica's address must be https: password and tokens travel in the requests. Set the connection's schema and host, "
-        "or erp.allow_http: true in the tenant file for a server that has no TLS"
-    )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

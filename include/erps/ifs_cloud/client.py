@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from include.erps.ifs_cloud.tokens import ClientCredentials, Tokens
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.errors import ExpenseError, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
-from include.transport import Answer, HttpClient, NoAnswer, NotSent
+from include.transport import Answer, HttpClient, NoAnswer, NotSent, require_https
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class IfsCloudErp:
         token_url, token_path = _token_address(base_url, token_path)
 
         def open_client(url: str) -> HttpClient:
-            _check_scheme(url, allow_http=settings.allow_http)
+            require_https(url, "IFS", "the client's secret and the token travel in it", allow_http=settings.allow_http)
             try:
                 return HttpClient(url, verify=verify, request_timeout_s=timeout_s, secrets=[client_secret])
             except (ValueError, OSError) as error:
@@ -200,22 +199,3 @@ def _token_address(base_url: str, token_path: str) -> tuple[str, str]:
     if parts.scheme and parts.netloc and parts.path:
         return f"{parts.scheme}://{parts.netloc}", parts.path
     raise Misconfigured("`token_path` in the IFS connection's extra must begin with / (or be a whole https address)")
-
-
-def _check_scheme(url: str, *, allow_http: bool) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname and (allow_http or _is_this_machine(parts.hostname)):
-        return
-    raise Misconfigured(
-        "IFS's address must be https: the client's secret and the token travel in it. Set the connection's schema and host, or "
-        "erp.allow_http: true in the tenant file for a server that has no TLS"
-    )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Callable, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -22,7 +20,7 @@ from include.erps.sage_100.lookups import Lookups
 from include.erps.sage_100.session import Session
 from include.erps.sage_100.settings import Sage100Settings
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
-from include.transport import HttpClient
+from include.transport import HttpClient, require_https
 
 LIVE = frozenset({"UNPOSTED", "POSTED"})
 """An entry waits in the journal until the accountant runs the register update; both count as exported."""
@@ -51,7 +49,7 @@ class Sage100Erp:
         reread: Callable[[], Credentials] | None = None,
         **timing: Any,
     ) -> None:
-        _check_scheme(base_url, settings)
+        require_https(base_url, "Sage 100", "every request carries the password", allow_http=settings.allow_http)
         if settings.api == "agent" and not credentials.api_key:
             raise Misconfigured("the Sage 100 connection has no `api_key` in its extra: the agent asks for it")
         self._settings = settings
@@ -155,22 +153,3 @@ def _document(found: answers.Entry, raw: str | None = None) -> ErpDocument:
         status=found.status,
         raw_answer=raw,
     )
-
-
-def _check_scheme(url: str, settings: Sage100Settings) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname and (settings.allow_http or _is_this_machine(parts.hostname)):
-        return
-    raise Misconfigured(
-        "Sage 100's address must be https: every request carries the password. Set the connection's schema and host, or "
-        "erp.allow_http: true in the tenant file for a server that has no TLS"
-    )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

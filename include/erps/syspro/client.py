@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.syspro import answers
@@ -25,7 +23,7 @@ from include.erps.syspro.rest import RestChannel
 from include.erps.syspro.session import Credentials, Session, TooLong
 from include.erps.syspro.settings import SysproSettings
 from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
-from include.transport import HttpClient, NoAnswer, NotSent
+from include.transport import HttpClient, NoAnswer, NotSent, require_https
 
 _TOO_LONG = "The document is too long for a URL and erp.transport is rest: set erp.transport: auto in the tenant file"
 
@@ -61,7 +59,7 @@ class SysproErp:
         self._base_url = base_url
         self._soap_url = settings.soap_base_url or base_url
         for url in (self._base_url, self._soap_url):
-            _check_scheme(url, settings)
+            require_https(url, "SYSPRO", "password and documents travel in the URL", allow_http=settings.allow_http)
         openers: dict[str, tuple[Callable[[], Channel], ...]] = {
             "auto": (self._rest, self._soap),
             "rest": (self._rest,),
@@ -268,22 +266,3 @@ def _signed(row: Row, side: str, value: str) -> int:
             return -cents
         case other:
             raise Unreadable(f"an entry of type {other!r}")
-
-
-def _check_scheme(url: str, settings: SysproSettings) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname and (settings.allow_http or _is_this_machine(parts.hostname)):
-        return
-    raise Misconfigured(
-        "SYSPRO's address must be https: password and documents travel in the URL. Set the connection's schema and host, or "
-        "erp.allow_http: true in the tenant file for a server that has no TLS"
-    )
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
