@@ -51,10 +51,10 @@ def counted(changes: Iterable[Change]) -> dict[str, int]:
     return dict(sorted(numbers.items()))
 
 
-def report(changes: Sequence[Change], *, dry_run: bool) -> str:
-    """The difference for a log: first what it comes to, then what needs a person, then the rest."""
+def report(changes: Sequence[Change], *, dry_run: bool) -> list[str]:
+    """The difference for a log, as lines: first what it comes to, then what needs a person, then the rest."""
     if not changes:
-        return "No difference: nothing to do."
+        return ["No difference: nothing to do."]
     sent, skipped, kept = (
         [change for change in changes if change.action in actions]
         for actions in (("add", "change", "remove"), ("skip",), ("keep",))
@@ -72,4 +72,4 @@ def report(changes: Sequence[Change], *, dry_run: bool) -> str:
             if len(group) > _SHOWN_PER_GROUP:
                 rest = len(group) - _SHOWN_PER_GROUP
                 lines.append(f"... and {rest} more: the ledger's table reference_change has all of this run")
-    return "\n".join(lines)
+    return lines

@@ -44,7 +44,7 @@ class ReferenceDataOperator(TenantOperator):
                 difference = comparison.find()
                 with ledger.write() as connection:
                     reference.record(connection, scope, difference.changes, actor, at)
-                self.log.info("%s", report(difference.changes, dry_run=dry_run))
+                self._show(report(difference.changes, dry_run=dry_run))
                 if not dry_run:
 
                     def told(applied: Sequence[Change], not_taken: Sequence[Change]) -> None:
@@ -58,5 +58,10 @@ class ReferenceDataOperator(TenantOperator):
                         with ledger.write() as connection:
                             reference.set_read_until(connection, scope, at)
         if refused:
-            self.log.warning("Not taken by the other side:\n%s", "\n".join(change.text() for change in refused))
+            self._show([f"{len(refused)} not taken by the other side:", *(change.text() for change in refused)])
         return counted([*difference.changes, *refused])
+
+    def _show(self, lines: Sequence[str]) -> None:
+        # A record per line: Airflow's page shows each as a line of its own, and warnings in another color.
+        for line in lines:
+            (self.log.warning if line.startswith("skip ") else self.log.info)("%s", line)
