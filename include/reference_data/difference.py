@@ -133,9 +133,12 @@ class Comparison:
             for policy_id, members in sorted(policies.items())
             for change in employee_changes(policy_id, everybody, members, rules, only)
         ]
-        if takes is not None:
-            changes += lacking_employees(policies, everybody, able=takes)
-        return changes
+        if takes is None:
+            return changes
+        lacking = lacking_employees(policies, everybody, able=takes)
+        # Who is given to the ERP now needs nobody to enter them there.
+        given = {name for change in lacking if change.is_sent for name in (change.subject, change.record["email"])}
+        return [change for change in changes if change.is_sent or change.subject not in given] + lacking
 
     def _categories(self, erp: GivesAccounts, policies: Mapping[str, Any]) -> list[Change]:
         accounts = erp.active_gl_accounts()

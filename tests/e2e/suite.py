@@ -42,12 +42,14 @@ class Scenario:
     """A scenario's name and its generator.
 
     ``is_long`` keeps it for ``make e2e``; ``stands_for_others`` has every ERP play it in every test run, not the model alone.
+    ``only`` names the one ERP that can play it.
     """
 
     name: str
     play: Callable[[Scene], Play]
     is_long: bool = False
     stands_for_others: bool = False
+    only: str | None = None
 
 
 SCENARIOS: list[Scenario] = []
@@ -69,6 +71,16 @@ def long_scenario(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
     """The same for one that takes too long for every test run."""
     SCENARIOS.append(Scenario(play.__name__, play, is_long=True))
     return play
+
+
+def scenario_of(erp: str, *, is_long: bool = False) -> Callable[[Callable[[Scene], Play]], Callable[[Scene], Play]]:
+    """The same for one that only one ERP can play, by its name."""
+
+    def add(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
+        SCENARIOS.append(Scenario(play.__name__, play, is_long=is_long, stands_for_others=True, only=erp))
+        return play
+
+    return add
 
 
 @dataclass
