@@ -371,7 +371,8 @@ class Tenant:
         asked = [
             job.operation
             for job in list(self.suite.sandbox.expensify.jobs)
-            if self.policy in f"{job.description}{job.data}" or any(one.startswith(f"R{self.prefix}N") for one in job.reports)
+            if self.policy in f"{job.description}{job.data}"
+            or any(one.startswith(f"R{self.prefix}N") for one in job.reports)
         ]
         assert set(asked) <= {"file", "download", "get:policy", "get:policyList"}, asked
 

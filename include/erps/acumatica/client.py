@@ -123,6 +123,7 @@ class AcumaticaErp:
             raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
         try:
             put = put_of(self._settled(draft), self._settings)
+            self._require_open_period(draft)
             self._session.prepare()
         except Retryable as error:
             raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
@@ -149,6 +150,11 @@ class AcumaticaErp:
         :raises Retryable: it stands, and is not released yet; a further call tries only that.
         """
         return self._releasing.release(draft, document) if self._settings.release else document
+
+    def _require_open_period(self, draft: Draft) -> None:
+        closed = self._checks.closed_meanwhile(draft)
+        if closed is not None:
+            raise Rejected(f"{draft.reference} is not sent: {closed.message}. {closed.fix}; then clear the task")
 
     def _settled(self, draft: Draft) -> Draft:
         """The draft with what the check settles; checked now when that has not been done."""
