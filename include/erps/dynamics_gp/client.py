@@ -89,8 +89,12 @@ class DynamicsGpErp:
         ]
 
     def known_cost_centers(self) -> list[source.CostCenter]:
-        """See :class:`include.reference_data.source.GivesCostCenters`."""
-        return [source.CostCenter(one.code, one.description, one.active) for one in self.cost_centers()]
+        """See :class:`include.reference_data.source.GivesCostCenters`; without the segments that stand for none."""
+        return [
+            source.CostCenter(one.code, one.description, one.active)
+            for one in self.cost_centers()
+            if one.code not in self._settings.not_cost_centers
+        ]
 
     @property
     def takes_reference_data(self) -> bool:
