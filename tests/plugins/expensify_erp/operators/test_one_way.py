@@ -107,6 +107,20 @@ def test_only_exports_downloads_and_reads_reach_expensify(world: World, ifs: Com
     assert world.rows("SELECT count(*) FROM report WHERE exported_at IS NOT NULL") == [(0,)]
 
 
+def test_a_journal_waits_for_its_dimension_and_posts_with_the_next_run(world: World, ifs: Company) -> None:
+    world.report("R1")
+    first = run_of(world)
+    first.until_validated()
+    with pytest.raises(Held, match="100"):
+        first.load(0)
+    assert list(world.journals().values()) == ["held"]
+    first.state = "failed"
+    ifs.add_code("B", "100")
+    run_of(world).post_all()
+    assert list(world.journals().values()) == ["posted"]
+    assert [voucher.rows[0].reference for voucher in ifs.vouchers] == ["R1"]
+
+
 def test_the_approval_chain_is_in_the_ledger(world: World, ifs: Company) -> None:
     ifs.add_code("B", "100")
     chain = [
