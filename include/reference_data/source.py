@@ -21,11 +21,16 @@ class Employee:
     manager_id: str | None
     active: bool
     tells_email: bool = True
+    display_name: str = ""
 
     @property
     def name(self) -> str:
         """For a person to read."""
-        return " ".join(part for part in (self.first_name, self.last_name) if part) or self.employee_id
+        return (
+            self.display_name
+            or " ".join(part for part in (self.first_name, self.last_name) if part)
+            or self.employee_id
+        )
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,11 @@ class AcumaticaErp:
         self.reference = Reference(self._session, settings)
 
     def changed_employees(self, since: datetime | None) -> list[source.Employee]:
-        """See :class:`include.reference_data.source.GivesEmployees`. Acumatica has one display name, so names stay unset."""
+        """See :class:`include.reference_data.source.GivesEmployees`."""
         return [
-            source.Employee(one.id, one.email, None, None, one.manager_id, one.active)
+            source.Employee(
+                one.id, one.email, one.first_name, one.last_name, one.manager_id, one.active, display_name=one.name
+            )
             for one in self.reference.employees(since).rows
         ]
 

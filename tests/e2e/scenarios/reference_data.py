@@ -120,9 +120,9 @@ def employees_and_gl_codes_flow_back(scene: Scene) -> Play:
     }
     assert flow.rows(dry) == standing | {(*row, 0) for row in to_do}
     assert flow.reasons(dry) == {
-        "EP3": "EP3 has no e-mail in the ERP: enter it there",
+        "EP3": "Nora Nomail has no e-mail in the ERP: enter it there",
         "twin@company.example": "2 employees of the ERP have this e-mail: correct all but one there",
-        "orphan@company.example": "EP7's manager EP6 is inactive in the ERP: correct it there",
+        "orphan@company.example": "Max Orphan's manager EP6 (Lee Left) is inactive in the ERP: correct it there",
         "Client Gifts": "no account in the tenant file and no GL code in Expensify",
         "Fuel": "its account 9999 does not exist in the ledger, or is inactive",
     }

@@ -61,6 +61,10 @@ def test_acumatica(demo_world: World) -> None:
     )
     assert sorted(synchronise(demo_world, "pacific_studio")) == sorted(standing + [(*row, 1) for row in new])
     assert synchronise(demo_world, "pacific_studio", full=True) == standing
+    (noa,) = [
+        row for row in demo_world.sandbox.expensify.policies["AC0A11C0FFEE0001"].employees if "noa" in row["email"]
+    ]
+    assert (noa["firstName"], noa["lastName"], noa["submitsTo"]) == ("Noa", "Lindt", "ada.silva@pacific.example")
 
 
 def test_dynamics_gp(demo_world: World) -> None:
