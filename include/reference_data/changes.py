@@ -61,7 +61,7 @@ def report(changes: Sequence[Change], *, dry_run: bool) -> list[str]:
     )
     groups = (
         ("cannot be sent; correct what each line says", skipped),
-        ("would be sent; nothing is, for this is a dry run" if dry_run else "are sent now", sent),
+        ("would be sent (dry run: nothing is)" if dry_run else "are sent now", sent),
         ("stay although the ERP does not have them", kept),
     )
     lines = ["; ".join(f"{len(group)} {title}" for title, group in groups if group) + "."]

@@ -6,7 +6,7 @@ stands twice is never sent, nor one that would make one account out of two.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +72,10 @@ class _Comparison:
         self._policy_id = policy_id
         self._employees = {one.employee_id: one for one in everybody}
         self._ids = Counter(one.employee_id for one in everybody)
-        self._emails = Counter(_email(one) for one in everybody if one.active)
+        self._emails: dict[str, list[str]] = defaultdict(list)
+        for one in everybody:
+            if one.active:
+                self._emails[_email(one)].append(one.employee_id)
         self._by_email = {_text(member, "email").lower(): member for member in members}
         self._by_id = {_text(member, "employeeID"): member for member in members if _text(member, "employeeID")}
         self._rules = rules
@@ -88,14 +91,18 @@ class _Comparison:
             return self._skip(one.employee_id, f"the ERP lists the employee ID {one.employee_id} more than once")
         if not one.active:
             # Somebody who came back has an old, inactive record beside the new one.
-            if member is None or self._emails[email or _text(member, "email").lower()]:
+            if member is None or (email or _text(member, "email").lower()) in self._emails:
                 return None
             return self._removal(member, one.employee_id, f"{one.name} is inactive in the ERP")
         if not email:
             return self._without_email(one, by_id)
-        if self._emails[email] > 1:
+        having = self._emails[email]
+        if len(having) > 1:
+            if one.employee_id != having[0]:
+                return None  # said once for all of them
+            ids = ", ".join(having)
             return self._skip(
-                email, f"{self._emails[email]} employees of the ERP have this e-mail: correct all but one there"
+                email, f"{len(having)} employees of the ERP have this e-mail ({ids}): correct all but one there"
             )
         if by_email is not None and by_id is not None and by_email is not by_id:
             return self._skip(

@@ -42,7 +42,8 @@ class Scenario:
     """A scenario's name and its generator.
 
     ``is_long`` keeps it for ``make e2e``; ``stands_for_others`` has every ERP play it in every test run, not the model alone.
-    ``only`` names the one ERP that can play it.
+    ``only`` names the one ERP that can play it. ``needs_postgresql``: the others play it in every test run only where Airflow's
+    metadata is on PostgreSQL.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Scenario:
     is_long: bool = False
     stands_for_others: bool = False
     only: str | None = None
+    needs_postgresql: bool = False
 
 
 SCENARIOS: list[Scenario] = []
@@ -64,6 +66,12 @@ def scenario(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
 def short_scenario(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
     """The same for one of the few that every ERP plays in every test run."""
     SCENARIOS.append(Scenario(play.__name__, play, stands_for_others=True))
+    return play
+
+
+def short_scenario_on_postgresql(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
+    """The same for one that is too much for a busy SQLite metadata database."""
+    SCENARIOS.append(Scenario(play.__name__, play, stands_for_others=True, needs_postgresql=True))
     return play
 
 

@@ -108,10 +108,11 @@ def test_who_has_no_manager_in_the_erp_keeps_the_present_one_or_gets_the_default
     assert (change.action, change.record["managerEmail"]) == ("add", "desk@x.example")
 
 
-def test_two_employees_with_one_e_mail_are_both_skipped() -> None:
+def test_two_employees_with_one_e_mail_are_not_sent_and_told_once() -> None:
     changes = differences([employee("7", "ann@x.example"), employee("8", "ANN@x.example")], [])
-    assert [change.action for change in changes] == ["skip", "skip"]
-    assert "2 employees of the ERP have this e-mail" in changes[0].reason
+    assert [(change.action, change.subject, change.reason) for change in changes] == [
+        ("skip", "ann@x.example", "2 employees of the ERP have this e-mail (7, 8): correct all but one there")
+    ]
 
 
 def test_an_id_that_the_erp_lists_twice_is_not_sent() -> None:
@@ -278,7 +279,7 @@ def test_a_report_begins_with_what_it_comes_to_and_then_what_needs_a_person() ->
     ]
     lines = report(changes, dry_run=True)
     assert lines[0] == (
-        "120 cannot be sent; correct what each line says; 1 would be sent; nothing is, for this is a dry run; "
+        "120 cannot be sent; correct what each line says; 1 would be sent (dry run: nothing is); "
         "1 stay although the ERP does not have them."
     )
     assert lines[2] == "skip category C000 (policy P1): no account"

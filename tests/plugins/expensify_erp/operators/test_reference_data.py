@@ -108,7 +108,7 @@ def test_the_log_shows_the_difference_with_reasons(
 ) -> None:
     synchronise(world, dry_run=True)
     shown = capsys.readouterr().out
-    assert "2 cannot be sent; correct what each line says; 3 would be sent; nothing is, for this is a dry run" in shown
+    assert "2 cannot be sent; correct what each line says; 3 would be sent (dry run: nothing is)" in shown
     assert "skip employee 3 (policy A1): No Mail has no e-mail in the ERP: enter it there" in shown
 
 
