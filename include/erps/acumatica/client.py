@@ -78,9 +78,11 @@ class AcumaticaErp:
         self.reference = Reference(self._session, settings)
 
     def changed_employees(self, since: datetime | None) -> list[source.Employee]:
-        """See :class:`include.reference_data.source.GivesEmployees`. Acumatica has one display name, so names stay unset."""
+        """See :class:`include.reference_data.source.GivesEmployees`."""
         return [
-            source.Employee(one.id, one.email, None, None, one.manager_id, one.active)
+            source.Employee(
+                one.id, one.email, one.first_name, one.last_name, one.manager_id, one.active, display_name=one.name
+            )
             for one in self.reference.employees(since).rows
         ]
 
@@ -123,6 +125,7 @@ class AcumaticaErp:
             raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
         try:
             put = put_of(self._settled(draft), self._settings)
+            self._require_open_period(draft)
             self._session.prepare()
         except Retryable as error:
             raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
@@ -149,6 +152,11 @@ class AcumaticaErp:
         :raises Retryable: it stands, and is not released yet; a further call tries only that.
         """
         return self._releasing.release(draft, document) if self._settings.release else document
+
+    def _require_open_period(self, draft: Draft) -> None:
+        closed = self._checks.closed_meanwhile(draft)
+        if closed is not None:
+            raise Rejected(f"{draft.reference} is not sent: {closed.message}. {closed.fix}; then clear the task")
 
     def _settled(self, draft: Draft) -> Draft:
         """The draft with what the check settles; checked now when that has not been done."""

@@ -9,6 +9,7 @@ from datetime import date
 from types import TracebackType
 from typing import Self
 
+from include.erps.fiscal_calendar import Period
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.syspro import answers
 from include.erps.syspro.answers import Unreadable
@@ -17,7 +18,7 @@ from include.erps.syspro.checks import AP_LETTERS, Checks
 from include.erps.syspro.documents import Posting, posting
 from include.erps.syspro.lookups import Lookups, Row, UnknownAccount
 from include.erps.syspro.outcomes import Outcomes, invoice_number
-from include.erps.syspro.periods import Period, read_calendar
+from include.erps.syspro.periods import read_calendar
 from include.erps.syspro.refusals import FIXES, Finding
 from include.erps.syspro.rest import RestChannel
 from include.erps.syspro.session import Credentials, Session, TooLong
