@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
+from expensify_erp import pool_notes
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
@@ -19,7 +21,10 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """Compare the pools of the run's tasks with those that exist."""
+    """Compare the pools of the run's tasks with those that exist; a preflight compares for itself."""
+    if dag_run.dag_id == "preflight":
+        _note_pools(dag_run)
+        return
     if not dag_run.dag_id.startswith("expenses__"):
         return
     missing = _missing_pools(dag_run)
@@ -30,6 +35,17 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
         )
         log.error("%s, run %s: %s", dag_run.dag_id, dag_run.run_id, text)
         dag_run.note = text
+
+
+def _note_pools(dag_run: DagRun) -> None:
+    from airflow.models.pool import Pool
+    from sqlalchemy import select
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    if session is not None:
+        pools = {str(name): slots for name, slots in session.execute(select(Pool.pool, Pool.slots))}
+        dag_run.note = pool_notes.written(pools)
 
 
 def _missing_pools(dag_run: DagRun) -> list[str]:

@@ -43,7 +43,8 @@ class Site:
     def _chart(self, questions: SiteQuestions) -> list[Finding]:
         known = self._known(questions)
         return ok(
-            "queries", f"the ledger's tables can be read (COMFND); {len(known)} of our accounts were asked for and found"
+            "queries",
+            f"the ledger's tables can be read (COMFND); {len(known)} of our accounts were asked for and found",
         )
 
     def _ledger(self, questions: SiteQuestions) -> list[Finding]:

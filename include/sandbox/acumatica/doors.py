@@ -152,7 +152,9 @@ class Doors:
         """Give the seat back: of the cookie's session, or of the token's."""
         token = authorization.removeprefix("Bearer ")
         self.chains = [
-            chain for chain in self.chains if not ((cookie and chain.cookie == cookie) or (token and token in chain.access))
+            chain
+            for chain in self.chains
+            if not ((cookie and chain.cookie == cookie) or (token and token in chain.access))
         ]
 
     # Both
