@@ -47,7 +47,7 @@ e2e: venv  ## the long lists of end-to-end tests
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(wildcard include plugins dags scripts)
+	$(BIN)/mypy $(wildcard include plugins dags scripts provider)
 
 format: venv  ## let ruff repair what it can
 	$(BIN)/ruff check --fix .

@@ -22,13 +22,17 @@ class ExpensifyHook(BaseHook):
     """Opens an Expensify client whose requests count against the budget of its credentials.
 
     :param ledger: carries that budget for all processes; ``None``: this process counts for itself.
+    :param attempts: for a short question that somebody waits for: so many tries, each within ``request_timeout_s``.
     """
 
     conn_name_attr = "conn_id"
     hook_name = "Expensify"
 
-    def __init__(self, conn_id: str, ledger: Ledger | None, request_timeout_s: float) -> None:
+    def __init__(
+        self, conn_id: str, ledger: Ledger | None, request_timeout_s: float, *, attempts: int | None = None
+    ) -> None:
         super().__init__()
+        self.attempts = attempts
         self.conn_id = conn_id
         self.ledger = ledger
         self.request_timeout_s = request_timeout_s
@@ -52,4 +56,15 @@ class ExpensifyHook(BaseHook):
             if self.ledger is None
             else Budget(self.ledger, f"expensify:{credential}", LIMITS)
         )
-        return ExpensifyClient(http, endpoint.login, endpoint.password, budget, file_timeout_s=self.request_timeout_s)
+        timeout_s = self.request_timeout_s
+        if self.attempts is None:
+            return ExpensifyClient(http, endpoint.login, endpoint.password, budget, file_timeout_s=timeout_s)
+        return ExpensifyClient(
+            http,
+            endpoint.login,
+            endpoint.password,
+            budget,
+            file_timeout_s=timeout_s,
+            request_timeout_s=timeout_s,
+            attempts=self.attempts,
+        )

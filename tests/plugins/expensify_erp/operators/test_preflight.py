@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from include.errors import Held, Misconfigured
 from include.ledger import tables
 from include.preflight.report import Preflight
 from include.sandbox.faults import Drop, Fault
+from include.sandbox.syspro import Operator
 from tests.plugins.expensify_erp.operators.conftest import World
 
 NOW = datetime(2025, 11, 21, 18, tzinfo=UTC)
@@ -97,7 +97,7 @@ class TestAGoodSite:
         ready.report("R2", day="2025-11-05")
         ready.report("R3", day="2025-11-06", status="Reimbursed")
         ready.report("R4", day="2025-11-07", status="Closed")
-        ready.report("R5", day="2025-10-30")
+        ready.report("R5", day="2025-10-31")
         said = [one.message for one in asked().findings if one.subject == "reports"]
         assert said == [
             "2 approved, 1 reimbursed, 1 closed (approved from 2025-11-01 to 2025-11-21); 1 of them are posted already, "
@@ -226,7 +226,7 @@ class TestOneFailureHidesNothing:
 
     def test_a_refused_log_on_is_tried_once(self, ready: World) -> None:
         with ready.sandbox.lock:
-            ready.sandbox.syspro.operators["ROBOT"].password = "another-secret"
+            ready.sandbox.syspro.add_operator(Operator("ROBOT", "another-secret"))
         result = asked()
         assert levels(result)["syspro: log-on"] == "blocking"
         assert ready.asked_for("Logon") == 1
@@ -254,6 +254,10 @@ class TestOneFailureHidesNothing:
 
 
 class TestTheOperator:
+    @pytest.fixture(autouse=True)
+    def today(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("include.preflight.run.utc_now", lambda: NOW)
+
     def run(self, world: World, note: str | None = None, **params: str) -> dict[str, Any]:
         pushed: dict[str, Any] = {}
         ti = SimpleNamespace(xcom_push=pushed.__setitem__)
@@ -263,13 +267,12 @@ class TestTheOperator:
         return pushed
 
     def test_without_a_tenant_it_names_those_there_are(self, ready: World) -> None:
-        with pytest.raises(Misconfigured, match="name the tenant in the param `tenant`; .* are: acme"):
+        with pytest.raises(Misconfigured, match=r"name the tenant in the param `tenant`; .* are: acme"):
             self.run(ready, tenant=" ")
 
-    def test_it_logs_the_tables_and_pushes_the_rows(self, ready: World, caplog: pytest.LogCaptureFixture) -> None:
-        with caplog.at_level(logging.INFO):
-            pushed = self.run(ready, pool_notes.written(POOLS), tenant="acme")
-        assert "Preflight of acme" in caplog.text
+    def test_it_logs_the_tables_and_pushes_the_rows(self, ready: World, capsys: pytest.CaptureFixture[str]) -> None:
+        pushed = self.run(ready, pool_notes.written(POOLS), tenant="acme")
+        assert "Preflight of acme" in capsys.readouterr().out
         assert pushed["preflight"]["blocking"] == 0
         assert {row["name"] for row in pushed["preflight"]["mapping"]} >= {"Meals", "Plant 1"}
 
