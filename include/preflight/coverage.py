@@ -50,6 +50,8 @@ class Row:
     level: Level = "ok"
     note: str = ""
     probes: list[Probe] = field(default_factory=list)
+    in_use: set[Probe] = field(default_factory=set)
+    """Those of the probes that reports still to be posted need."""
 
     def open_as(self, note: str) -> None:
         """Something is missing: it blocks what is in use, and is a warning for the rest."""
@@ -77,9 +79,11 @@ def judge(rows: Sequence[Row], answers: Mapping[Probe, Sequence[Problem]]) -> No
         if len(bad) == len(asked):
             row.open_as(f"{problem.message}. {problem.fix}")
             continue
-        named = ", ".join(one.account for one, _ in bad[:_NAMED])
         more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        row.level = "warning"
+        # Not every account has to exist for every tag: what no report needs is only worth a word.
+        row.level = "blocking" if any(one in row.in_use for one, _ in bad) else "warning"
+        bad.sort(key=lambda one: one[0] not in row.in_use)
+        named = ", ".join(one.account for one, _ in bad[:_NAMED])
         row.note = f"{len(asked) - len(bad)} of {len(asked)} combinations exist in the ERP; missing: {named}{more}"
 
 
@@ -212,6 +216,7 @@ def _give_probes(tenant: Tenant, categories: Sequence[Row], tags: Sequence[Row],
                 {name: mapping.dimension(one, name, use.tags) for name, one in tenant.mapping.dimensions.items()}
             )
             wanted[gl_account, tuple(sorted(dimensions.items()))] = None
+    in_use = set(wanted)
     for gl_account in accounts:
         for combination in product(*(values[name] for name in varied)):
             if len(wanted) >= MOST_COMBINATIONS:
@@ -229,12 +234,12 @@ def _give_probes(tenant: Tenant, categories: Sequence[Row], tags: Sequence[Row],
                     row.open_as(f"gives an account that the ERP cannot have: {error}")
             continue
         probe = Probe(account, pairs, tenant.erp.document_kind)
-        for row in categories:
-            if row.value == gl_account:
+        for row in (*categories, *tags):
+            mapped = row.value == gl_account if row.what == "category" else (row.dimension, row.value) in pairs
+            if row.value and mapped:
                 row.probes.append(probe)
-        for row in tags:
-            if row.value and (row.dimension, row.value) in pairs:
-                row.probes.append(probe)
+                if (gl_account, pairs) in in_use:
+                    row.in_use.add(probe)
 
 
 def _sorted(dimensions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -128,7 +128,7 @@ def _pool(tenant: Tenant, pools: Mapping[str, int] | None) -> list[Finding]:
     if tenant.erp.needs_pool and pools[pool] != 1:
         message = f"the pool {pool} has {pools[pool]} slots, and {tenant.erp.type} takes one writer at a time"
         return [Finding("warning", "pool", message, "give it 1 slot")]
-    return ok("pool", f"{pool} exists, {'unlimited' if pools[pool] < 0 else pools[pool]} slots")
+    return ok("pool", f"{pool} exists with {'any number of' if pools[pool] < 0 else pools[pool]} slot(s)")
 
 
 def _queue(tenant: Tenant) -> list[Finding]:

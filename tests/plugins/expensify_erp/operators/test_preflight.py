@@ -184,6 +184,16 @@ class TestWhatBlocks:
         assert rows["Plant 2"].level == "warning"
         assert "SYSPRO has no GL code 6100-P2" in rows["Plant 2"].note
 
+    def test_a_missing_combination_that_a_report_needs_blocks(self, ready: World) -> None:
+        values = {"Plant 1": "P1", "Plant 2": "P2"}
+        ready.tenant(mapping={"dimensions": {"cost_center": {"tag": 1, "required": True, "values": values}}})
+        ready.sandbox.expensify.policies["A1"].tags = [*PLANTS, {"name": "Plant 2", "enabled": True}]
+        (meal,) = ready.report("R1")["transactionList"]
+        ready.report("R1", transactionList=[{**meal, "tag": "Plant 2", "ntag1": "Plant 2"}])
+        rows = {row.name: row for row in asked().rows}
+        assert (rows["Meals"].level, rows["Plant 2"].level, rows["Plant 1"].level) == ("blocking", "blocking", "ok")
+        assert rows["Meals"].note == "1 of 2 combinations exist in the ERP; missing: 6100-P2"
+
     def test_a_balancing_account_that_the_erp_lacks(self, ready: World) -> None:
         with ready.sandbox.lock:
             del ready.company.accounts["2160-00"]
