@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
-from expensify_erp import pool_notes
-
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
 log = logging.getLogger(__name__)
 
+POOLS = "pools"
+"""Where a run of ``preflight`` finds Airflow's pools in its configuration: names and slots."""
+
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """Compare the pools of the run's tasks with those that exist; a preflight compares for itself."""
+    """Compare the pools of the run's tasks with those that exist; a preflight is told of them, and compares for itself."""
     if dag_run.dag_id == "preflight":
-        _note_pools(dag_run)
+        _tell_pools(dag_run)
         return
     if not dag_run.dag_id.startswith("expenses__"):
         return
@@ -37,7 +38,8 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
         dag_run.note = text
 
 
-def _note_pools(dag_run: DagRun) -> None:
+def _tell_pools(dag_run: DagRun) -> None:
+    """Into the run's configuration: of what is kept with a run, it alone reaches the tasks."""
     from airflow.models.pool import Pool
     from sqlalchemy import select
     from sqlalchemy.orm import object_session
@@ -45,7 +47,7 @@ def _note_pools(dag_run: DagRun) -> None:
     session = object_session(dag_run)
     if session is not None:
         pools = {str(name): slots for name, slots in session.execute(select(Pool.pool, Pool.slots))}
-        dag_run.note = pool_notes.written(pools)
+        dag_run.conf = {**(dag_run.conf or {}), POOLS: pools}
 
 
 def _missing_pools(dag_run: DagRun) -> list[str]:

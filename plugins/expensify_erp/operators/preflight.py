@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator
 
-from expensify_erp import pool_notes
+from expensify_erp.pool_listener import POOLS
 from include.errors import Held, Misconfigured
 from include.settings import catalogue
-from include.settings.catalogue import TenantFileError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,16 +24,9 @@ class PreflightOperator(BaseOperator):
         if not name:
             known = ", ".join(sorted(catalogue.load_all().tenants)) or "none"
             raise Misconfigured(f"name the tenant in the param `tenant`; the tenants with a good file are: {known}")
-        note = getattr(context["dag_run"], "note", None)
-        result = preflight_of(name, pool_notes.read(note, _pool_of(name)))
+        pools = (context["dag_run"].conf or {}).get(POOLS)
+        result = preflight_of(name, pools if isinstance(pools, dict) else None)
         self.log.info("%s", result.text())
         context["ti"].xcom_push("preflight", result.as_json())
         if result.blocking:
             raise Held(f"{len(result.blocking)} would block {name}:\n" + "\n".join(result.blocking))
-
-
-def _pool_of(name: str) -> str:
-    try:
-        return catalogue.load(name).erp.pool
-    except TenantFileError:
-        return ""

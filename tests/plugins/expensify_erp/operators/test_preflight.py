@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from expensify_erp import pool_notes
 from expensify_erp import preflight as preflight_module
 from expensify_erp.operators.preflight import PreflightOperator
 from expensify_erp.preflight import preflight_of
@@ -268,10 +267,14 @@ class TestTheOperator:
     def today(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("include.preflight.run.utc_now", lambda: NOW)
 
-    def run(self, world: World, note: str | None = None, **params: str) -> dict[str, Any]:
+    def run(self, world: World, pools: dict[str, int] | None = None, **params: str) -> dict[str, Any]:
         pushed: dict[str, Any] = {}
         ti = SimpleNamespace(xcom_push=pushed.__setitem__)
-        context: Any = {"params": params, "ti": ti, "dag_run": SimpleNamespace(note=note)}
+        context: Any = {
+            "params": params,
+            "ti": ti,
+            "dag_run": SimpleNamespace(conf={"tenant": "x", "pools": pools} if pools else None),
+        }
         self.pushed = pushed
         PreflightOperator(task_id="preflight").execute(context)
         return pushed
@@ -281,29 +284,15 @@ class TestTheOperator:
             self.run(ready, tenant=" ")
 
     def test_it_logs_the_tables_and_pushes_the_rows(self, ready: World, capsys: pytest.CaptureFixture[str]) -> None:
-        pushed = self.run(ready, pool_notes.written(POOLS), tenant="acme")
+        pushed = self.run(ready, POOLS, tenant="acme")
         assert "Preflight of acme" in capsys.readouterr().out
         assert pushed["preflight"]["blocking"] == 0
         assert {row["name"] for row in pushed["preflight"]["mapping"]} >= {"Meals", "Plant 1"}
 
     def test_it_fails_and_names_what_blocks(self, ready: World) -> None:
         with pytest.raises(Held, match="would block acme:\npool: the pool syspro_acme does not exist"):
-            self.run(ready, pool_notes.written({"default_pool": 128}), tenant="acme")
+            self.run(ready, {"default_pool": 128}, tenant="acme")
         assert self.pushed["preflight"]["blocking"] == 1
-
-
-@pytest.mark.parametrize(
-    ("note", "expected"),
-    [
-        (None, None),
-        ("somebody's own words", None),
-        (pool_notes.written({"b": -1, "a": 3}), {"a": 3, "b": -1}),
-        (pool_notes.written({f"pool_{number:04}": 1 for number in range(200)}), None),
-    ],
-    ids=["none", "other", "pools", "cut"],
-)
-def test_pools_are_read_from_the_run_s_note(note: str | None, expected: dict[str, int] | None) -> None:
-    assert pool_notes.read(note, "wanted") == expected
 
 
 def _traces(world: World, folder: Path) -> dict[str, str]:
