@@ -8,6 +8,7 @@ from datetime import date
 from include.accounting.mapping import look_up
 from include.erps.port import AP_ACCOUNT, Draft, Erp, Kind, Line, Problem
 from include.erps.site import Finding, SiteQuestions, ok
+from include.errors import Held
 from include.preflight import coverage
 from include.preflight.asking import ask
 from include.preflight.coverage import Probe, Row
@@ -136,7 +137,10 @@ def _draft(tenant: Tenant, probe: Probe, day: date, submitter: str | None = None
     kind: Kind = probe.kind
     dimensions = dict(probe.dimensions)
     back = Line(2, AP_ACCOUNT, -1) if kind == "bill" else Line(2, probe.account, -1, dimensions, KEY)
-    reference = tenant.erp.reference(KEY, tenant.posting.reference_prefix, tenant.per)
+    try:
+        reference = tenant.erp.reference(KEY, tenant.posting.reference_prefix, tenant.per)
+    except ValueError as error:
+        raise Held(f"{error}: every journal would be held") from None
     return Draft(
         KEY,
         reference,

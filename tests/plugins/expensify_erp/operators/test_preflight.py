@@ -211,6 +211,12 @@ class TestWhatBlocks:
             ready.company.currency = "EUR"
         assert levels(asked())["syspro: ledger currency"] == "blocking"
 
+    def test_a_prefix_that_no_reference_can_carry(self, ready: World) -> None:
+        ready.tenant(posting={"reference_prefix": "P" * 40})
+        result = asked()
+        assert levels(result)["syspro: references"] == "blocking"
+        assert any("every journal would be held" in line for line in result.blocking)
+
     def test_a_tenant_file_that_is_wrong_is_all_there_is_to_say(self, ready: World) -> None:
         ready.tenant(start_date="no day")
         result = asked()
