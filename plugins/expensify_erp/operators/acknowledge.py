@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -16,9 +17,10 @@ from include.clock import utc_now
 from include.errors import ExpenseError, Held, Refused
 from include.expensify.replies import BadCredentials
 from include.ledger import journals, marks, runs, tables
-from include.ledger.database import Ledger
+from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Scope
 from include.ledger.runs import Run, RunKey
+from include.ledger.views.upkeep import catch_up
 from include.notices import Notice, Open, open_journal
 from include.settings.tenant import Tenant
 
@@ -50,6 +52,9 @@ class AcknowledgeOperator(TenantOperator):
                 if run is not None:
                     self._mark(ledger, scope, tenant)
                     self._note_announced(ledger, scope, run.key, states)
+                    # The page is right without it, only slower: never a reason to fail a run.
+                    with suppress(LedgerBusy):
+                        catch_up(ledger)
             except ExpenseError as error:
                 if isinstance(error, Refused) or ti.try_number > (ti.max_tries or 0):
                     # No further try will come to the end of this step, where people are told.
