@@ -36,7 +36,7 @@ class Checks:
 
     def verdicts(self, drafts: Sequence[Draft]) -> list[Verdict]:
         """One verdict per draft, in order, with ``details`` ``period``, and ``vendor`` or ``ledger``."""
-        ledger = self._ledger(self.lookups.ledgers())
+        ledger = self.ledger()
         known = self._known(drafts)
         calendar = self.lookups.calendar(draft.posting_date for draft in drafts)
         found = []
@@ -68,11 +68,12 @@ class Checks:
         """See :meth:`include.erps.port.Erp.next_open_date`."""
         return self.lookups.calendar([draft.posting_date]).next_open(draft.posting_date, draft.kind)
 
-    def _ledger(self, ledgers: Sequence[LedgerFacts]) -> LedgerFacts:
+    def ledger(self) -> LedgerFacts:
         """The ledger of journals: the configured one, or the only actual one of the branch.
 
         :raises Misconfigured: the branch or the ledger is not there.
         """
+        ledgers = self.lookups.ledgers()
         branch = (self.settings.branch or "").upper()
         visible = {name: active for ledger in ledgers for name, active in ledger.branches.items()}
         if branch and not visible.get(branch):

@@ -67,6 +67,12 @@ class Api(Protocol):
     def open(self) -> None:
         """Make sure that the company can be reached and is the one the tenant file means."""
 
+    def sign_in(self) -> str:
+        """Prove that the Windows account is let in, whatever company is meant; says how that shows."""
+
+    def may_post(self) -> str:
+        """Ask for whatever a new journal needs before it can be sent, as far as it can be asked; says what was proved."""
+
     def company_details(self) -> dict[str, int]:
         """What a draft's ``details`` keep of the company, so that it is not looked for again."""
 

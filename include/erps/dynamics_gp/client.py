@@ -17,7 +17,9 @@ from include.erps.dynamics_gp.api import Api, CostCenter, Employee
 from include.erps.dynamics_gp.auth import RefusedPassword, Scheme, WindowsAuth
 from include.erps.dynamics_gp.checks import Checks
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
+from include.erps.dynamics_gp.site import Site
 from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Conflict, Misconfigured, Rejected, Retryable
 from include.reference_data import source
 from include.transport import HttpClient
@@ -177,6 +179,10 @@ class DynamicsGpErp:
                 "clear this task"
             )
         return replace(document, number=found[0].number, status=found[0].status)
+
+    def site_checks(self, questions: SiteQuestions) -> list[SiteCheck]:
+        """Log-on, company and the policy of new journals; periods and accounts show in :meth:`check`."""
+        return Site(self._settings, self._api).checks(questions)
 
     def cost_centers(self) -> list[CostCenter]:
         """All cost centres. :raises LookupFailed: the list is incomplete."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from include.clock import utc_now
 from include.erps.dynamics_gp.api import (
     Account,
     CostCenter,
@@ -48,6 +49,16 @@ class SbaCompany:
 
     def open(self) -> None:
         """Nothing to do: the company is part of every path."""
+
+    def sign_in(self) -> str:
+        """Ask for today's fiscal period: tenant and company are part of every path."""
+        today = utc_now().date().isoformat()
+        self._calls.items("fiscal periods", self._calls.path(self._settings.paths.fiscal_periods), Date=today)
+        return "the SBA service lets the Windows account in and knows the company"
+
+    def may_post(self) -> str:
+        """Nothing can be asked: the service tells its rights only by refusing."""
+        return "whether the account may create journals shows with the first one"
 
     def company_details(self) -> dict[str, int]:
         """Nothing: the company's name is enough."""

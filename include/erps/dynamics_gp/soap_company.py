@@ -56,6 +56,17 @@ class SoapCompany:
                 )
         self._company_id = known
 
+    def sign_in(self) -> str:
+        """Ask for a company by id: a fault that says that there is none comes after the log-on, too."""
+        known = self._settings.company_id or 1
+        self._name_of(known)
+        return "the Web Services let the Windows account in"
+
+    def may_post(self) -> str:
+        """Read the policy that a new journal has to carry."""
+        self._journals.read_policy(self._context_of())
+        return "the policy for new journals (CreateGLTransaction) can be read"
+
     def company_details(self) -> dict[str, int]:
         """The company's id."""
         self.open()
