@@ -8,7 +8,7 @@ from typing import Any
 
 from include.sandbox.server import Sandbox
 from tests.e2e.erps.acumatica import AcumaticaCompany, AcumaticaUnderTest
-from tests.e2e.erps.dynamics_gp import DynamicsGpUnderTest
+from tests.e2e.erps.dynamics_gp import DynamicsGpCompany, DynamicsGpUnderTest
 from tests.e2e.erps.ifs_cloud import IfsCloudCompany, IfsCloudUnderTest
 from tests.e2e.erps.sage_100 import Sage100UnderTest
 from tests.e2e.erps.syspro import SysproCompany, SysproUnderTest
@@ -33,8 +33,8 @@ class Channel:
     prepare: Callable[[Company], None] | None = None
     documents: Callable[[Company], list[Document]] | None = None
     release: tuple[str, ...] = ()
-    moves: bool = False
-    """Whether documents may move from a hold table to the ledger while they are looked up."""
+    moves: Callable[[Company], None] | None = None
+    """The ERP's own job that moves documents on, from a hold table to the ledger."""
 
     def company(self, sandbox: Sandbox) -> Company:
         """A company of this ERP in the sandbox."""
@@ -94,11 +94,19 @@ def _bills(company: Company) -> list[Document]:
     return found
 
 
-def move_to_ledger(company: Company) -> None:
+def _update_vouchers(company: Company) -> None:
     """The ERP's own job takes what waits in the hold table into the ledger."""
     assert isinstance(company, IfsCloudCompany)
     with company.sandbox.lock:
         company.books.update_vouchers()
+
+
+def _post_batches(company: Company) -> None:
+    """Finance posts every batch: its journals leave the Work tables, and the batch is gone."""
+    assert isinstance(company, DynamicsGpCompany)
+    with company.sandbox.lock:
+        for batch in {journal.batch for journal in company.books.journals if journal.batch}:
+            company.books.post_batch(batch)
 
 
 _PER_REPORT: Json = {"per": "report", "company_card": None}
@@ -155,15 +163,18 @@ CHANNELS: tuple[Channel, ...] = (
         _bills,
         _RELEASE_BILL,
     ),
-    Channel("dynamics_gp soap", DynamicsGpUnderTest(), "CreateGLTransaction", ("GetGLTransactionList",)),
+    Channel(
+        "dynamics_gp soap", DynamicsGpUnderTest(), "CreateGLTransaction", ("GetGLTransactionList",), moves=_post_batches
+    ),
     Channel(
         "dynamics_gp sba",
         DynamicsGpUnderTest(),
         "POST JournalEntries",
         ("GET JournalEntries",),
         {"api": "sba", "fiscal_calendar": None},
+        moves=_post_batches,
     ),
-    Channel("ifs_cloud", IfsCloudUnderTest(), "Create", ("HoldRows", "LedgerRows"), {"back_off_s": 0.05}, moves=True),
+    Channel("ifs_cloud", IfsCloudUnderTest(), "Create", ("HoldRows", "LedgerRows"), {"back_off_s": 0.05}, moves=_update_vouchers),
     Channel(
         "sage_100 agent",
         Sage100UnderTest(),
