@@ -30,7 +30,7 @@ from tests.crash.worker import LedgerFault, Order, Report, execute
 from tests.e2e.erps.under_test import Document
 from tests.e2e.reports import Expense, meals, report
 from tests.e2e.tenants import ZONE, day
-from tests.plugins.expensify_erp.operators.airflow_stand_in import Airflow, Run
+from tests.plugins.expensify_erp.operators.airflow_stand_in import Airflow
 
 Recovery = Literal["retry", "clear", "second worker"]
 LABEL = "label-1"
@@ -82,6 +82,7 @@ class Case:
     requests: list[Any] = field(default_factory=list)
     reports: dict[str, Report] = field(default_factory=dict)
     """The report of each task's first try."""
+    without: str = ""
     met: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -234,6 +235,7 @@ class Case:
             self.folder / "log",
             blow.ledger if blow else None,
             blow.refuse_connection if blow else None,
+            self.without,
         )
         ours, theirs = _processes.Pipe()
         with _starting:

@@ -113,7 +113,10 @@ _PER_REPORT: Json = {"per": "report", "company_card": None}
 _QUICK_RELEASE: Json = {"release": True, "release_poll_s": 0.05}
 _BILL: Json = {"document": "bill", "vendor": "EMPLOYEES"}
 _BATCH_SEARCH = ("GET JournalTransaction",)
-_RELEASE_BATCH = ("POST JournalTransaction/ReleaseJournalTransaction", "GET JournalTransaction/ReleaseJournalTransaction")
+_RELEASE_BATCH = (
+    "POST JournalTransaction/ReleaseJournalTransaction",
+    "GET JournalTransaction/ReleaseJournalTransaction",
+)
 _RELEASE_BILL = ("POST Bill/ReleaseBill", "GET Bill/ReleaseBill")
 
 CHANNELS: tuple[Channel, ...] = (
@@ -174,7 +177,14 @@ CHANNELS: tuple[Channel, ...] = (
         {"api": "sba", "fiscal_calendar": None},
         moves=_post_batches,
     ),
-    Channel("ifs_cloud", IfsCloudUnderTest(), "Create", ("HoldRows", "LedgerRows"), {"back_off_s": 0.05}, moves=_update_vouchers),
+    Channel(
+        "ifs_cloud",
+        IfsCloudUnderTest(),
+        "Create",
+        ("HoldRows", "LedgerRows"),
+        {"back_off_s": 0.05},
+        moves=_update_vouchers,
+    ),
     Channel(
         "sage_100 agent",
         Sage100UnderTest(),

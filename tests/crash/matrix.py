@@ -32,7 +32,10 @@ FROZEN_S = 6.0
 
 @dataclass(frozen=True)
 class Plan:
-    """One case: where, how, and what comes after. ``moves_at``: the documents move to the ledger before that look-up."""
+    """One case: where, how, and what comes after.
+
+    ``moves_at``: the documents move on before that look-up. ``without``: a safeguard of the protocol that is taken away.
+    """
 
     channel: Channel
     task: str
@@ -41,6 +44,7 @@ class Plan:
     recovery: Recovery
     blow: Blow
     moves_at: int | None = None
+    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ class Arena:
         began = time.monotonic()
         outcome, error, met = "", "", False
         with self.case(plan.channel) as case:
+            case.without = plan.without
             try:
                 if plan.moves_at is not None:
                     _move_before_lookup(case, plan.moves_at)
@@ -116,7 +121,7 @@ class Arena:
                 case.verify()
             except NotHeld as problem:
                 error = f"{problem}"
-            except Exception:
+            except Exception:  # noqa: BLE001 - the table says so
                 error = traceback.format_exc()
             met = case.met
             if error:
@@ -282,7 +287,8 @@ def named(result: Result, recording: Recording) -> Result:
     name = ""
     if what == "request":
         name = next(
-            (request_boundary(plan.channel, one) for one in recording.requests if (one.task, one.n) == (plan.task, n)), ""
+            (request_boundary(plan.channel, one) for one in recording.requests if (one.task, one.n) == (plan.task, n)),
+            "",
         )
     elif what == "commit" and n <= len(recording.reports[plan.task].commits):
         name = commit_boundary(plan.task, recording.reports[plan.task].commits[n - 1])

@@ -30,6 +30,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from include import transport
 from include.errors import Refused, Retryable
 from include.ledger.limiter import Limit
+from tests.crash.sabotage import TAKEN_AWAY
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Run
 
 # Imported before the processes are forked, so that no task pays for it.
@@ -75,7 +76,9 @@ transport.tls_context = lambda verify: _tls
 gc.collect()
 gc.freeze()
 
-LedgerEvent = Literal["kill before", "kill after", "fail before", "fail after", "fail begin", "hold before", "hold after"]
+LedgerEvent = Literal[
+    "kill before", "kill after", "fail before", "fail after", "fail begin", "hold before", "hold after"
+]
 _WRITES = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+\"?(\w+)", re.IGNORECASE)
 
 
@@ -103,6 +106,8 @@ class Order:
     ledger_fault: LedgerFault | None = None
     refuse_connection: int | None = None
     """The n-th request of the process (from 1) finds no server."""
+    without: str = ""
+    """A safeguard that is taken away, see ``sabotage.py``."""
 
 
 @dataclass
@@ -130,13 +135,15 @@ def execute(order: Order, channel: Connection) -> None:
     SecretCache.reset()
     # The budget's own tests are with the ledger; here it would only make the cases wait.
     expensify_hook.LIMITS = (Limit(1000, 10),)
+    if order.without:
+        TAKEN_AWAY[order.without]()
     report = Report()
     _watch_ledger(report, order.ledger_fault, channel)
     _watch_connections(report, order.refuse_connection)
     step = getattr(order.run, order.task)
     try:
         report.result = step(order.box) if order.task == "load" else step()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - Airflow catches everything too
         report.error = f"{type(error).__name__}: {error}"
         report.trace = traceback.format_exc()
         report.refused = isinstance(error, Refused)
