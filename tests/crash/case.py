@@ -40,7 +40,7 @@ RETRIES = {"load": 8}
 SETTLE_S = 0.6
 TIMEOUT_S = 2.5
 HOLD_S = 1.2
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 REPORTS: dict[str, tuple[int, list[Expense]]] = {
     "R1": (3, [meals(1250), Expense("Airfare", 20010, "Plant 2")]),
     "R2": (3, [meals(705)]),

@@ -240,7 +240,7 @@ def _moves(channel: Channel, recording: Recording) -> Iterator[Plan]:
     for n in range(1, searches + 2):
         for way, how in (("kill after", "kill -9 after"), ("after", "answer lost")):
             fault = HttpFault("load_0", create.n, way, action=Drop() if way == "after" else None)  # type: ignore[arg-type]
-            boundary = f"moved to the ledger before look-up {n}"
+            boundary = f"moved before look-up {n}"
             yield Plan(channel, "load_0", boundary, how, "retry", Blow("load_0", http=fault), moves_at=n)
 
 
