@@ -39,7 +39,9 @@ RETRIES = {"load": 8}
 """As in the DAG; the other tasks have three."""
 SETTLE_S = 0.6
 TIMEOUT_S = 2.5
-HOLD_S = 1.2
+HOLD_S = 4.0
+TIMEOUT_BESIDE_A_HOLD_S = 6.0
+"""Where a process is held up, its request's limit is long enough for a second process to come that far."""
 PATIENCE_S = 300.0
 REPORTS: dict[str, tuple[int, list[Expense]]] = {
     "R1": (3, [meals(1250), Expense("Airfare", 20010, "Plant 2")]),
@@ -55,7 +57,7 @@ _starting = threading.Lock()
 def warm_up(project: Path) -> None:
     """Have the imports done once, before any process is forked."""
     os.environ["PYTHONPATH"] = f"{project}{os.pathsep}{project / 'plugins'}"
-    _processes.set_forkserver_preload(["tests.crash.worker", "tests.crash.case"])
+    _processes.set_forkserver_preload(["__main__", "tests.crash.worker", "tests.crash.case"])
 
 
 class NotHeld(AssertionError):
@@ -83,6 +85,7 @@ class Case:
     reports: dict[str, Report] = field(default_factory=dict)
     """The report of each task's first try."""
     without: str = ""
+    timeout_s: float = TIMEOUT_S
     met: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -124,11 +127,11 @@ class Case:
                 "connection": "expensify_acme",
                 "policies": ["A1"],
                 "mark_exported": LABEL if erp.marks else None,
-                "request_timeout_s": TIMEOUT_S,
+                "request_timeout_s": self.timeout_s,
             },
             "erp": _changed(
                 self.company.erp_section("erp_acme", "pool"),
-                {"settle_s": SETTLE_S, "request_timeout_s": TIMEOUT_S, **channel.settings},
+                {"settle_s": SETTLE_S, "request_timeout_s": self.timeout_s, **channel.settings},
             ),
             "posting": _changed({"currency": "USD", "reference_prefix": PREFIX, **erp.posting}, channel.posting),
             "mapping": {
@@ -225,8 +228,19 @@ class Case:
         return False
 
     def _start(self, task: str, box: int, blow: Blow | None = None) -> tuple[BaseProcess, Connection]:
-        name = task if box < 0 else f"{task}_{box}"
-        self.tries[name] += 1
+        return self._go(task, box, self._fork(task, box, blow))
+
+    def _go(self, task: str, box: int, worker: tuple[BaseProcess, Connection]) -> tuple[BaseProcess, Connection]:
+        """Let a process that waits for the word begin."""
+        process, channel = worker
+        assert process.pid is not None
+        self.tripwire.watch(task if box < 0 else f"{task}_{box}", process.pid)
+        with suppress(OSError):
+            channel.send("go")
+        return worker
+
+    def _fork(self, task: str, box: int, blow: Blow | None = None) -> tuple[BaseProcess, Connection]:
+        self.tries[task if box < 0 else f"{task}_{box}"] += 1
         order = Order(
             self.run,
             task,
@@ -243,10 +257,6 @@ class Case:
             process.start()
         theirs.close()
         self.run.tries[task, box] = self.run.tries.get((task, box), 0) + 1
-        assert process.pid is not None
-        self.tripwire.watch(name, process.pid)
-        with suppress(OSError):
-            ours.send("go")
         return process, ours
 
     def _wait(self, worker: tuple[BaseProcess, Connection]) -> Report | None:
@@ -269,11 +279,9 @@ class Case:
 
     def _two_workers(self, task: str, box: int, blow: Blow) -> Report | None:
         """The first is held up in the middle of its work; a second one begins the same task, and both live on."""
-        first = self._start(task, box, blow)
-        self._until_held(first)
-        if not self.met:
-            return self._wait(first)
-        second = self._start(task, box)
+        first, second = self._fork(task, box, blow), self._fork(task, box)
+        self._until_held(self._go(task, box, first))
+        self._go(task, box, second)
         ended = self._wait(second)
         of_first = self._wait(first)
         if of_first is not None and of_first.error:

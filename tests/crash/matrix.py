@@ -16,7 +16,17 @@ from typing import Literal
 from include.ledger.database import Ledger
 from include.sandbox.faults import Action, Delay, Drop, Status, Truncate
 from tests.crash.boundaries import commit_boundary, create_of, request_boundary
-from tests.crash.case import HOLD_S, SETTLE_S, TIMEOUT_S, Blow, Case, NotHeld, Recovery, warm_up
+from tests.crash.case import (
+    HOLD_S,
+    SETTLE_S,
+    TIMEOUT_BESIDE_A_HOLD_S,
+    TIMEOUT_S,
+    Blow,
+    Case,
+    NotHeld,
+    Recovery,
+    warm_up,
+)
 from tests.crash.channels import CHANNELS, Channel
 from tests.crash.servers import HttpFault, Request
 from tests.crash.worker import LedgerFault, Report
@@ -26,8 +36,8 @@ TASKS = ("extract", "transform", "validate", "load_0", "acknowledge")
 """The tasks under attack; the further boxes are the same code with the same doors."""
 TASKS_OF_FURTHER_CHANNELS = ("load_0",)
 """An ERP's second channel shares the other steps with its first."""
-FROZEN_S = 6.0
-"""Longer than a lease, and longer than a renewed lease lets a create wait."""
+FROZEN_S = 14.0
+"""Longer than a lease, and longer than a renewed lease lets a create wait: the second has posted by then."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +104,11 @@ class Arena:
         self._threads.shutdown(cancel_futures=True)
         self._folder.cleanup()
 
-    def case(self, channel: Channel) -> Case:
+    def case(self, channel: Channel, without: str = "", timeout_s: float = TIMEOUT_S) -> Case:
         """A fresh case."""
         with self._setting_up:
-            return Case(channel, self._root / str(next(self._numbers)), self._empty)
+            folder = self._root / str(next(self._numbers))
+            return Case(channel, folder, self._empty, without=without, timeout_s=timeout_s)
 
     def record(self, channel: Channel) -> Recording:
         """Play a run without any fault."""
@@ -112,8 +123,8 @@ class Arena:
         """One case."""
         began = time.monotonic()
         outcome, error, met = "", "", False
-        with self.case(plan.channel) as case:
-            case.without = plan.without
+        patience = TIMEOUT_BESIDE_A_HOLD_S if plan.recovery == "second worker" else TIMEOUT_S
+        with self.case(plan.channel, plan.without, patience) as case:
             try:
                 if plan.moves_at is not None:
                     _move_before_lookup(case, plan.moves_at)

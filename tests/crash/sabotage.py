@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from include.ledger import attempts, marks, posting
+from include.ledger import attempts, posting
 
 
 def _no_look_up() -> None:
@@ -37,25 +37,12 @@ def _no_lease() -> None:
     attempts.Attempts.take_over = take_over  # type: ignore[method-assign]
 
 
-def _no_second_look_up() -> None:
-    attempts.Attempts.require_proof_of_absence = lambda *_: None  # type: ignore[method-assign]
-
-
 def _no_stale_check() -> None:
     attempts.STALE_LEASE_S = float("inf")
-
-
-def _marks_at_once() -> None:
-    def all_of(connection: Any, scope: Any) -> list[str]:
-        return [row[0] for row in connection.exec_driver_sql("SELECT report_id FROM report")]
-
-    marks.to_mark = all_of
 
 
 TAKEN_AWAY: dict[str, Callable[[], None]] = {
     "the look-up": _no_look_up,
     "the lease": _no_lease,
-    "the second look-up": _no_second_look_up,
     "the check of a stale lease": _no_stale_check,
-    "the order of posting and marking": _marks_at_once,
 }
