@@ -46,7 +46,7 @@ class HttpFault:
 
 @dataclass
 class Tripwire(Faults):
-    """Takes the place of a sandbox's faults and counts the requests of each task, at its first try."""
+    """Takes the place of a sandbox's faults and counts the requests of each task's last try."""
 
     fault: HttpFault | None = None
     task: str = ""
@@ -59,8 +59,9 @@ class Tripwire(Faults):
         super().__init__()
 
     def watch(self, task: str, pid: int) -> None:
-        """The next requests come from this process."""
+        """The next requests come from this process, which begins to count anew."""
         self.task, self.pid = task, pid
+        self.requests = [request for request in self.requests if request.task != task]
 
     def take(self, service: str, operation: str, text: str) -> tuple[Fault | None, Fault | None]:
         n = sum(request.task == self.task for request in self.requests) + 1
