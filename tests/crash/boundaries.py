@@ -8,8 +8,8 @@ from tests.crash.channels import Channel
 from tests.crash.servers import Request
 
 
-def request_boundary(channel: Channel, request: Request) -> str:
-    """The boundary that a request crosses."""
+def request_boundary(channel: Channel, request: Request, requests: Sequence[Request]) -> str:
+    """The boundary that a request crosses, among all requests of a run."""
     operation = request.operation
     known = {"file": "export", "download": "download", "file:mark": "mark"}
     if request.service == "expensify":
@@ -24,6 +24,8 @@ def request_boundary(channel: Channel, request: Request) -> str:
         return "log off"
     if request.task.startswith("load"):
         searching = any(operation.startswith(one) for one in channel.search)
+        if searching and request.n > create_of(channel, requests).n:
+            return "number look-up"
         return "look-up" if searching else f"read {operation}"
     return f"check {operation}"
 

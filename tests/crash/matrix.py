@@ -195,7 +195,7 @@ def kills(channel: Channel, recording: Recording) -> Iterator[Plan]:
     """kill -9 before and after every request and every commit, then a retry or a clear; and two workers at once."""
     for request in recording.requests:
         if request.task in attacked(channel):
-            yield from _kills_at_request(channel, request)
+            yield from _kills_at_request(channel, request, recording.requests)
     for task in attacked(channel):
         for n, written in enumerate(recording.reports[task].commits, start=1):
             boundary = commit_boundary(task, written)
@@ -211,14 +211,15 @@ def kills(channel: Channel, recording: Recording) -> Iterator[Plan]:
     yield from _moves(channel, recording)
 
 
-def _kills_at_request(channel: Channel, request: Request) -> Iterator[Plan]:
-    boundary = f"{request_boundary(channel, request)} (request {request.n})"
+def _kills_at_request(channel: Channel, request: Request, requests: Sequence[Request]) -> Iterator[Plan]:
+    name = request_boundary(channel, request, requests)
+    boundary = f"{name} (request {request.n})"
 
     def plan(way: str, how: str, recovery: Recovery, seconds: float = 0.0) -> Plan:
         fault = HttpFault(request.task, request.n, way, seconds)  # type: ignore[arg-type]
         return Plan(channel, request.task, boundary, how, recovery, Blow(request.task, http=fault))
 
-    matters = has_effect(channel, request)
+    matters = name in ("create", "release", "mark")
     for when in ("before", "after"):
         # Where a request only reads, both sides are alike to the world: half of the combinations say as much.
         if matters or when == "before":
@@ -231,11 +232,6 @@ def _kills_at_request(channel: Channel, request: Request) -> Iterator[Plan]:
         for recovery in AFTER_A_KILL:
             # As long after the process's death as the settle time allows, counted from the request's own limit.
             yield plan("kill late", "kill -9, effect late", recovery, TIMEOUT_S + SETTLE_S * 0.7)
-
-
-def has_effect(channel: Channel, request: Request) -> bool:
-    """Whether the request changes anything that counts."""
-    return request_boundary(channel, request) in ("create", "release", "mark")
 
 
 def _moves(channel: Channel, recording: Recording) -> Iterator[Plan]:
@@ -298,7 +294,11 @@ def named(result: Result, recording: Recording) -> Result:
     name = ""
     if what == "request":
         name = next(
-            (request_boundary(plan.channel, one) for one in recording.requests if (one.task, one.n) == (plan.task, n)),
+            (
+                request_boundary(plan.channel, one, recording.requests)
+                for one in recording.requests
+                if (one.task, one.n) == (plan.task, n)
+            ),
             "",
         )
     elif what == "commit" and n <= len(recording.reports[plan.task].commits):
