@@ -283,8 +283,15 @@ class Case:
             second[0].kill()
             self._wait(second)
             return early
-        self._go(task, box, second)
-        ended = self._wait(second)
+        ended = self._wait(self._go(task, box, second))
+        for _ in range(RETRIES.get(task, 3)):
+            if ended is None or not ended.error or ended.refused:
+                break
+            self.notes.append(f"the second worker: {ended.error}")
+            time.sleep(ended.delay_s if ended.delay_s is not None else 0.05)
+            ended = self._wait(self._start(task, box))
+        with suppress(OSError):
+            first[1].send("go on")
         of_first = self._wait(first)
         if of_first is not None and of_first.error:
             self.notes.append(f"the first worker: {of_first.error}")

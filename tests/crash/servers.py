@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from include.sandbox.faults import Action, Delay, Drop, Fault, Faults, LateEffect
+from include.sandbox.faults import Action, Delay, Drop, Fault, Faults, LateEffect, Wait
 
 Way = Literal["kill before", "kill after", "kill late", "hold before", "hold after", "before", "after"]
 
@@ -33,8 +33,8 @@ class HttpFault:
     """What befalls the n-th request of a task.
 
     ``kill before``: the process dies and the request is not carried out; ``kill after``: it is; ``kill late``: it is, after
-    ``seconds``. ``hold``: the request or its answer waits for ``seconds`` and the driver is told. ``before`` and ``after``:
-    ``action`` of the sandbox.
+    ``seconds``. ``hold before``: the request waits for ``seconds``, or until somebody else asks for the same; ``hold after``:
+    its answer waits. ``before`` and ``after``: ``action`` of the sandbox.
     """
 
     task: str
@@ -55,6 +55,10 @@ class Tripwire(Faults):
     requests: list[Request] = field(default_factory=list)
     met: threading.Event = field(default_factory=threading.Event)
 
+    struck: Request | None = None
+    repeated: bool = False
+    """Whether somebody else has asked for the same since the fault struck."""
+
     def __post_init__(self) -> None:
         super().__init__()
 
@@ -69,9 +73,12 @@ class Tripwire(Faults):
         self.requests.append(request)
         if self.on_request is not None:
             self.on_request(request)
+        if self.struck is not None and self.struck.operation == operation:
+            self.repeated = True
         fault = self.fault
         if fault is None or self.met.is_set() or (fault.task, fault.n) != (self.task, n):
             return super().take(service, operation, text)
+        self.struck = request
         self.met.set()
         if fault.way.startswith("kill"):
             os.kill(self.pid, signal.SIGKILL)
@@ -82,7 +89,7 @@ class Tripwire(Faults):
             case "kill late":
                 before = LateEffect(fault.seconds)
             case "hold before":
-                before = Delay(fault.seconds)
+                before = Wait(lambda: self.repeated, fault.seconds)
             case "hold after":
                 after = Delay(fault.seconds)
             case "before":

@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import sqlite3
-import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -163,7 +162,7 @@ def _watch_ledger(report: Report, fault: LedgerFault | None, channel: Connection
             os.kill(os.getpid(), signal.SIGKILL)
         elif event.startswith("hold"):
             channel.send("held")
-            time.sleep(fault.seconds)
+            channel.poll(fault.seconds)  # until the driver says otherwise
         else:
             raise sqlite3.OperationalError("disk I/O error (ordered)")
 
