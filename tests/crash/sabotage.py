@@ -37,12 +37,7 @@ def _no_lease() -> None:
     attempts.Attempts.take_over = take_over  # type: ignore[method-assign]
 
 
-def _no_stale_check() -> None:
-    attempts.STALE_LEASE_S = float("inf")
-
-
 TAKEN_AWAY: dict[str, Callable[[], None]] = {
     "the look-up": _no_look_up,
     "the lease": _no_lease,
-    "the check of a stale lease": _no_stale_check,
 }

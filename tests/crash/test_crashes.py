@@ -114,7 +114,6 @@ def test_whichever_request_or_commit_fails_each_journal_is_posted_once(
 WITHOUT = (
     ("the look-up", "confirm", "kill -9 before", "retry"),
     ("the lease", "create", "held up before", "second worker"),
-    ("the check of a stale lease", "lease", "frozen past its lease", "second worker"),
 )
 
 
