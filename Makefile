@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos run preflight test test-fast test-airflow e2e lint format lock clean venv
+.PHONY: help kerberos run preflight test test-fast test-airflow e2e e2e-crash lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ test-airflow:
 
 e2e: venv  ## the long lists of end-to-end tests
 	$(PYTEST) -m e2e
+
+e2e-crash: venv  ## kill -9 and faults at every boundary, as a table; then real kills and clears on a real Airflow
+	$(BIN)/python -m tests.crash $(CRASH)
+	$(PYTEST) -m "airflow" tests/e2e/test_erps.py -k "killed or cleared or lost_answers or deleted_while"
 
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .

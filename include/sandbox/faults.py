@@ -24,6 +24,7 @@ __all__ = [
     "Replace",
     "Status",
     "Truncate",
+    "Wait",
 ]
 
 
@@ -36,6 +37,14 @@ class Drop:
 class Delay:
     """Wait `seconds`: before the effect, or between the effect and its answer."""
 
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Wait:
+    """As `Delay`, until `happened` says so, at most `seconds`."""
+
+    happened: Callable[[], bool]
     seconds: float
 
 
@@ -85,7 +94,7 @@ class LateEffect:
     seconds: float
 
 
-Action = Drop | Delay | Status | Replace | Truncate | Drip | LateEffect
+Action = Drop | Delay | Wait | Status | Replace | Truncate | Drip | LateEffect
 Match = str | Callable[[str], bool]
 
 

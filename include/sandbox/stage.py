@@ -29,6 +29,7 @@ from include.sandbox.faults import (
     Replace,
     Status,
     Truncate,
+    Wait,
 )
 
 __all__ = ["Answer", "Call", "Service", "Stage", "json_answer"]
@@ -134,6 +135,8 @@ class Stage:
                 _abort(request)
             case Delay(seconds):
                 await asyncio.sleep(seconds)
+            case Wait(happened, seconds):
+                await _until(happened, seconds)
             case Status(code, body, headers):
                 return Answer(_bytes(body), code, headers)
             case LateEffect(seconds):
@@ -153,6 +156,8 @@ class Stage:
                 _abort(request)
             case Delay(seconds):
                 await asyncio.sleep(seconds)
+            case Wait(happened, seconds):
+                await _until(happened, seconds)
             case Status(code, body, headers):
                 answer = Answer(_bytes(body), code, headers)
             case Replace(body):
@@ -167,6 +172,12 @@ class Stage:
             case _:
                 raise TypeError(f"{fault.action} cannot strike after the effect")
         return await _send(request, answer, None)
+
+
+async def _until(happened: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened() and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
 
 
 async def _later(seconds: float, run: Callable[[], Answer]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from include.sandbox.faults import Delay, Drop
+from include.sandbox.faults import Delay, Drop, Fault
 from tests.e2e.reports import meals
-from tests.e2e.suite import Play, Scene, scenario, short_scenario
+from tests.e2e.suite import Play, Scene, long_scenario, scenario, short_scenario
 from tests.e2e.tenants import Tenant, key, until
 
 NEVER = 3600.0
@@ -32,6 +32,54 @@ def _kill_transform_after_its_claim(tenant: Tenant, run: str) -> None:
     until(tenant.states, "transform has claimed", every_s=0.002)
     for pid in processes:
         os.kill(pid, signal.SIGKILL)
+
+
+@long_scenario
+def extract_is_killed_while_it_exports(scene: Scene) -> Play:
+    tenant = scene.tenant()
+    tenant.report(3, meals(1250))
+    scene.sandbox.faults.add(Fault("expensify", "file", Delay(NEVER), match=tenant.policy))
+    yield
+    run = tenant.trigger()
+    until(lambda: _asked(tenant, "file", tenant.policy), "the export was asked for", every_s=0.05)
+    tenant.kill_task(run, "extract")
+    tenant.green(run)
+    assert tenant.posted() == {key(3): 1250}
+
+
+@long_scenario
+def acknowledge_is_killed_after_it_marked(scene: Scene) -> Play:
+    tenant = scene.tenant()
+    identity = tenant.report(3, meals(1250))
+    scene.sandbox.faults.add(Fault("expensify", "file:mark", Delay(6), "after", match=identity))
+    yield
+    run = tenant.trigger()
+    if scene.erp.marks:
+        until(tenant.marked, "the report is marked", every_s=0.05)
+        tenant.kill_task(run, "acknowledge")
+    tenant.green(run)
+    assert tenant.posted() == {key(3): 1250}
+    assert tenant.marked() == ({identity} if scene.erp.marks else set())
+
+
+def _asked(tenant: Tenant, operation: str, text: str) -> bool:
+    calls = tenant.suite.sandbox.calls
+    return any((call.service, call.operation) == ("expensify", operation) and text in call.text for call in calls)
+
+
+@long_scenario
+def a_whole_run_is_cleared_after_its_load_was_killed(scene: Scene) -> Play:
+    tenant = scene.tenant()
+    tenant.report(3, meals(1250))
+    tenant.order(scene.erp.create, key(3), Delay(6), "after")
+    yield
+    run = tenant.trigger()
+    until(tenant.documents, "the ERP has the journal", every_s=0.05)
+    tenant.kill_task(run, "load", 0)
+    tenant.clear_all(run)
+    tenant.green(run)
+    assert tenant.posted() == {key(3): 1250}
+    assert len(tenant.creates(key(3))) == 1
 
 
 @scenario

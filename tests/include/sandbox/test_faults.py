@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 
-from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
+from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate, Wait
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
 from tests.include.sandbox.raw_clients import ExpensifyCaller, SysproCaller, journal
@@ -48,6 +48,20 @@ def test_delay_after_outlasts_the_client(sandbox: Sandbox, syspro: SysproCaller,
             timeout=0.1,
         )
     assert [job.operation for job in sandbox.expensify.jobs] == ["get:policyList"]
+
+
+def test_wait_ends_when_it_has_happened(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company) -> None:
+    asked: list[int] = []
+    sandbox.faults.add(Fault("syspro", POST, Wait(lambda: asked.append(len(edu1.journals)) or len(asked) == 3, 60)))  # type: ignore[func-returns-value]
+    syspro.post_gl(session, journal())
+    assert asked == [0, 0, 0], "asked until it said yes, the effect not yet there"
+    assert len(edu1.journals) == 1
+
+
+def test_wait_ends_when_its_time_is_up(sandbox: Sandbox, syspro: SysproCaller, session: str, edu1: Company) -> None:
+    sandbox.faults.add(Fault("syspro", POST, Wait(lambda: False, 0.1)))
+    syspro.post_gl(session, journal())
+    assert len(edu1.journals) == 1
 
 
 @pytest.mark.parametrize(("when", "journals"), [("before", 0), ("after", 1)])
