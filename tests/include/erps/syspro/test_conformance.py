@@ -15,6 +15,7 @@ class SysproAdapter(Adapter):
     look_up = "Query/Query:COMFND"
     create = "Transaction/Post:GENTJL"
     log_on = "Logon"
+    prefix = "EXP-"
     # Windows-1252 has neither the stroke nor the ideograph.
     text_kept = "Café & <Ló> \"5%\" 'é' ? €"
     transport: ClassVar[str] = "rest"
