@@ -17,10 +17,15 @@ from include.erps.dynamics_gp.api import Api, CostCenter, Employee
 from include.erps.dynamics_gp.auth import RefusedPassword, Scheme, WindowsAuth
 from include.erps.dynamics_gp.checks import Checks
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
-from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.errors import Conflict, Misconfigured, Rejected, Retryable
 from include.reference_data import source
 from include.transport import HttpClient
+
+_UNLISTED = (
+    "Without posting.reference_prefix nothing tells our journals in Dynamics GP from others: one that the ledger does not know "
+    "would not be seen"
+)
 
 
 class DynamicsGpErp:
@@ -104,6 +109,14 @@ class DynamicsGpErp:
         :raises LookupFailed: no complete answer.
         """
         return self._api.find(draft)
+
+    def documents(self, asked: DocumentsAsked) -> DocumentList:
+        """All journals changed since, in few questions; then one question for each of ours, for its lines and total.
+
+        :raises LookupFailed: the list would be incomplete.
+        """
+        gaps = () if asked.prefix else (_UNLISTED,)
+        return DocumentList(tuple(self._api.documents(asked)), gaps)
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Put the draft into its batch, unposted, once; see :meth:`include.erps.port.Erp.create`.

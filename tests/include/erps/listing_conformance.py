@@ -83,7 +83,9 @@ class ListingConformance:
         (found,) = by_reference(named)[other.reference.upper()]
         assert (found.total_cents, found.live) == (500, True)
         if adapter.lists_unknown:
-            assert by_reference(unnamed) == by_reference(named)
+            assert sorted(str(one.number) for one in unnamed.documents) == sorted(
+                str(one.number) for one in named.documents
+            )
         else:
             assert sorted(by_reference(unnamed)) == [known.reference.upper()]
             assert any("would not be seen" in gap for gap in unnamed.gaps)
