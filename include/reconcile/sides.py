@@ -59,10 +59,10 @@ class Claimed:
 class Booked:
     """A journal of the ledger.
 
-    ``because``: its reasons while it is not posted, or why it was closed. ``report_ids``: reports that are in it, also those
-    without an expense of their own. ``day``: the approval day it stands for. ``draft``: what was, or would be, sent. ``in_live_run``: a run is still at it.
-    ``by_hand``: a person adopted a document that this package did not create. ``accepted``: a person looked at what the ERP
-    shows and let it stand.
+    ``report_ids``: reports that are in it, also those without an expense of their own. ``day``: the approval day it stands
+    for. ``draft``: what was, or would be, sent. ``because``: its reasons while it is not posted, or why it was closed.
+    ``in_live_run``: a run is still at it. ``by_hand``: a person adopted a document that this package did not create.
+    ``accepted``: a person looked at what the ERP shows and let it stand.
     """
 
     key: str
