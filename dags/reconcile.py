@@ -46,14 +46,11 @@ def reconcile_dag(tenant: Tenant) -> DAG:
         tags=["expenses", tenant.erp.type, tenant.name],
         doc_md=__doc__,
     ) as dag:
+        erp = {"pool": tenant.erp.pool}
+        if tenant.erp.queue is not None:
+            erp["queue"] = tenant.erp.queue
         extract = ReconcileExtractOperator(task_id="extract", tenant=tenant.name)
-        ReconcileOperator(
-            task_id="compare",
-            tenant=tenant.name,
-            extracted=extract.output,
-            pool=tenant.erp.pool,
-            queue=tenant.erp.queue or "default",
-        )
+        ReconcileOperator(task_id="compare", tenant=tenant.name, extracted=extract.output, **erp)
     return dag
 
 

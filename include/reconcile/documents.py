@@ -187,7 +187,8 @@ def unread(journals: Mapping[str, Booked], documents: Sequence[ErpDocument]) -> 
         "lines": [one for one in ours if one.lines is None],
     }.items():
         if missing:
-            said.append(f"The ERP does not tell the {name} of {len(missing)} documents: not compared")
+            many = "one document" if len(missing) == 1 else f"{len(missing)} documents"
+            said.append(f"The ERP does not tell the {name} of {many}: not compared")
     by_hand = sorted(journal.key for journal in posted.values() if journal.by_hand)
     if by_hand:
         said.append(

@@ -148,7 +148,7 @@ class ReconcileOperator(TenantOperator):
 
     def _tell(self, tenant: Tenant, compared: Comparison, context: Context) -> None:
         for note in compared.notes:
-            self.log.warning("not compared: %s", note)
+            self.log.warning("%s", note)
         self.log.info(
             "%d reports, %d journals and %d documents compared", compared.reports, compared.journals, compared.documents
         )

@@ -355,7 +355,7 @@ def test_what_the_erp_cannot_tell_is_stated_and_not_compared() -> None:
     compared = sides.compared()
     assert compared.differences == ()
     assert compared.notes == (
-        "The ERP does not tell the currency of 1 documents: not compared",
+        "The ERP does not tell the currency of one document: not compared",
         "The ERP does not tell the lines of 2 documents: not compared",
     )
 
