@@ -146,7 +146,7 @@ class SysproInvoiceAdapter(SysproAdapter):
         self.company.ap_closed.add("P")
 
     def alter(self, draft: Draft) -> None:
-        (invoice,) = self.company.invoices
+        (invoice,) = (one for one in self.company.invoices if one.invoice == draft.reference)
         invoice.cents += 1
 
 
