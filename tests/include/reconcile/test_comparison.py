@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.erps.port import ErpDocument
@@ -152,6 +152,7 @@ amounts = st.lists(st.integers(-10_000_000, 10_000_000).filter(bool), min_size=1
 reports = st.lists(amounts, min_size=1, max_size=6).filter(lambda all_: all(sum(one) for one in all_))
 
 
+@settings(max_examples=60, deadline=None)
 @given(reports, st.integers(1, 3))
 def test_sides_that_agree_have_no_difference(cents: list[tuple[int, ...]], per_journal: int) -> None:
     compared = agreeing(*cents, per_journal=per_journal, marks=True).compared()
@@ -163,6 +164,7 @@ def test_sides_that_agree_have_no_difference(cents: list[tuple[int, ...]], per_j
 
 
 @pytest.mark.parametrize("name", SEEDS)
+@settings(max_examples=20, deadline=None)
 @given(reports, st.data())
 def test_one_difference_among_many_is_found_and_nothing_else(
     name: str, cents: list[tuple[int, ...]], data: st.DataObject
@@ -176,6 +178,7 @@ def test_one_difference_among_many_is_found_and_nothing_else(
     assert [(one.kind, one.report_id) for one in found] == wanted
 
 
+@settings(max_examples=60, deadline=None)
 @given(reports, st.lists(st.sampled_from(sorted(SEEDS)), max_size=4))
 def test_a_fingerprint_names_one_difference(cents: list[tuple[int, ...]], names: list[str]) -> None:
     sides = agreeing(*cents, marks=True)
