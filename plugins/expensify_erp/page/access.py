@@ -20,7 +20,7 @@ from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException
 
 from expensify_erp.page.opened_ledger import LedgerDep
-from include.ledger import views
+from include.ledger.views.tenant_names import tenant_names as names_in_ledger
 from include.settings import catalogue
 
 DAG_PREFIX = "expenses__"
@@ -85,7 +85,7 @@ class _Names:
             now = time.monotonic()
             key = (ledger.url, catalogue.tenants_folder())
             if key != self._key or now > self._until:
-                self._found = tenant_names(catalogue.load_all(), views.tenant_names(ledger))
+                self._found = tenant_names(catalogue.load_all(), names_in_ledger(ledger))
                 self._key, self._until = key, now + _NAMES_LAST_S
             return self._found
 
@@ -110,9 +110,7 @@ def readable(tenants: Iterable[str], user: BaseUser) -> set[str]:
         by_team[teams.get(dag_id)].add(dag_id)
     allowed: set[str] = set()
     for team, listed in by_team.items():
-        allowed |= get_auth_manager().filter_authorized_dag_ids(
-            dag_ids=listed, user=user, method="GET", team_name=team
-        )
+        allowed |= get_auth_manager().filter_authorized_dag_ids(dag_ids=listed, user=user, method="GET", team_name=team)
     return {dag_id.removeprefix(DAG_PREFIX) for dag_id in allowed & dag_ids}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from expensify_erp.page import screens
+from expensify_erp.page.entry import URL_PREFIX
 from expensify_erp.page.headers import SecurityHeaders
 from expensify_erp.page.rendering import render_problem
 from include.errors import ExpenseError, Retryable
 
 log = logging.getLogger(__name__)
 
-URL_PREFIX = "/expense-ledger"
-URL_ROUTE = "expense-ledger"
 STATIC = Path(__file__).parent / "static"
 
 
@@ -44,21 +44,10 @@ def create_app() -> FastAPI:
     return app
 
 
+@cache
 def fastapi_app() -> dict[str, Any]:
-    """What the plugin gives to Airflow."""
+    """What the plugin gives to Airflow, which asks more than once."""
     return {"app": create_app(), "url_prefix": URL_PREFIX, "name": "Expense ledger"}
-
-
-EXTERNAL_VIEW: dict[str, Any] = {
-    "name": "Expense ledger",
-    # Without a slash in front it is relative to Airflow's own address, also behind a path of a proxy.
-    "href": f"{URL_PREFIX.lstrip('/')}/",
-    "icon": f"{URL_PREFIX.lstrip('/')}/static/icon.svg",
-    "icon_dark_mode": f"{URL_PREFIX.lstrip('/')}/static/icon_dark.svg",
-    "url_route": URL_ROUTE,
-    "destination": "nav",
-    "nav_top_level": True,
-}
 
 
 def _wants_html(request: Request) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from airflow.configuration import conf
 from fastapi import Request
@@ -33,7 +33,9 @@ def run(root: str, dag_id: str, run_id: str) -> str:
     return f"{dag(root, dag_id)}/runs/{quote(run_id, safe='')}"
 
 
-def task(root: str, dag_id: str, run_id: str, task_id: str, map_index: int | None, try_number: int | None = None) -> str:
+def task(
+    root: str, dag_id: str, run_id: str, task_id: str, map_index: int | None, try_number: int | None = None
+) -> str:
     """A task instance's page in Airflow's UI, at its log."""
     mapped = f"/mapped/{map_index}" if map_index is not None and map_index >= 0 else ""
     query = f"?try_number={try_number}" if try_number else ""
@@ -54,3 +56,8 @@ def expensify_report(report_id: str) -> str | None:
     filled = [part.replace("<report_id>", quote(report_id, safe="")) for part in (address, rest)]
     # Braces and quotation marks of the query are sent as a browser would.
     return filled[0] + separator + quote(filled[1], safe="=&%:")
+
+
+def journal(page: str, tenant: str, target: str, key: str) -> str:
+    """The screen of one journal."""
+    return f"{page}/journals/one?" + urlencode({"tenant": tenant, "target": target, "key": key})

@@ -20,7 +20,8 @@ class Tab:
 TABS: tuple[Tab, ...] = (
     Tab("/", "Overview"),
     Tab("/journals", "Journals"),
-    Tab("/holds", "Held"),
+    Tab("/held", "Held"),
+    Tab("/expenses", "Expenses"),
     Tab("/findings", "Findings"),
     Tab("/cut-over", "Cut-over"),
 )

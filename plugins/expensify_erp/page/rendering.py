@@ -42,7 +42,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        money=money, moment=moment, ago=ago, words=words, state_word=state_word, counted=counted, report_link=report_link
+        money=money,
+        moment=moment,
+        ago=ago,
+        words=words,
+        state_word=state_word,
+        counted=counted,
+        report_link=report_link,
     )
     made.globals.update(link=links, query=query, timedelta=timedelta)
     return made
@@ -69,7 +75,9 @@ def render_problem(request: Request, status: int, message: str) -> HTMLResponse:
         request,
         "problem.html",
         status,
-        title={401: "Not logged in", 403: "Not allowed", 404: "Not found", 503: "Not available now"}.get(status, "Error"),
+        title={401: "Not logged in", 403: "Not allowed", 404: "Not found", 503: "Not available now"}.get(
+            status, "Error"
+        ),
         message={
             401: "Log in to Airflow to see the expense ledger.",
             403: "Your Airflow user may not see this. Ask an administrator for the right to read the plugin and the DAG.",
