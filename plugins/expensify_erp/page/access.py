@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.configuration import conf
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException
 
@@ -104,14 +106,21 @@ def tenant_names(files: catalogue.Catalogue, in_ledger: Iterable[str]) -> dict[s
 def readable(tenants: Iterable[str], user: BaseUser) -> set[str]:
     """Those of ``tenants`` whose DAG the user may read."""
     dag_ids = {f"{DAG_PREFIX}{tenant}" for tenant in tenants}
-    teams = DagModel.get_dag_id_to_team_name_mapping(list(dag_ids)) if dag_ids else {}
     by_team: dict[str | None, set[str]] = defaultdict(set)
-    for dag_id in dag_ids:
-        by_team[teams.get(dag_id)].add(dag_id)
+    for dag_id, team in _teams(dag_ids).items():
+        by_team[team].add(dag_id)
     allowed: set[str] = set()
     for team, listed in by_team.items():
         allowed |= get_auth_manager().filter_authorized_dag_ids(dag_ids=listed, user=user, method="GET", team_name=team)
     return {dag_id.removeprefix(DAG_PREFIX) for dag_id in allowed & dag_ids}
+
+
+def _teams(dag_ids: Iterable[str]) -> dict[str, str | None]:
+    """The team that owns each DAG; none where this Airflow has no teams."""
+    listed = list(dag_ids)
+    if not listed or not conf.getboolean("core", "multi_team", fallback=False):
+        return dict.fromkeys(listed)
+    return dict.fromkeys(listed) | DagModel.get_dag_id_to_team_name_mapping(listed)
 
 
 def _visible(user: GetUserDep, ledger: LedgerDep) -> Visible:
@@ -134,11 +143,6 @@ def may_settle(user: BaseUser) -> bool:
     return _may(user, SETTLE_DAG, "POST", DagAccessEntity.RUN)
 
 
-def _may(user: BaseUser, dag_id: str, method: str, entity: DagAccessEntity) -> bool:
-    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
-    return get_auth_manager().is_authorized_dag(
-        method=method,  # type: ignore[arg-type]
-        access_entity=entity,
-        details=details,
-        user=user,
-    )
+def _may(user: BaseUser, dag_id: str, method: ResourceMethod, entity: DagAccessEntity) -> bool:
+    details = DagDetails(id=dag_id, team_name=_teams([dag_id])[dag_id])
+    return get_auth_manager().is_authorized_dag(method=method, access_entity=entity, details=details, user=user)
