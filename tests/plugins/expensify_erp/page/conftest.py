@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -66,10 +67,21 @@ def auth(monkeypatch: pytest.MonkeyPatch) -> AuthManager:
     return made
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as made:
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrated once: each test gets a copy."""
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    with Ledger(f"sqlite:///{path}") as made:
         made.create_if_missing()
+        with made.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+@pytest.fixture
+def ledger(empty_ledger: Path, tmp_path: Path) -> Iterator[Ledger]:
+    shutil.copy(empty_ledger, tmp_path / "ledger.db")
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as made:
         yield made
 
 
