@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 Row = TypeVar("Row")
 
-COUNTED_UP_TO = 10_000
+COUNTED_UP_TO = 1_000
 MOST_ROWS = 500
 
 
@@ -36,6 +36,9 @@ class Ask:
         return max(1, min(self.size, MOST_ROWS))
 
 
+FIRST_PAGE = Ask()
+
+
 @dataclass(frozen=True)
 class Count:
     """How many rows a list has. ``exact`` false: at least so many, counting stopped there."""
@@ -44,7 +47,7 @@ class Count:
     exact: bool = True
 
     def text(self) -> str:
-        """``1,204`` or ``more than 10,000``."""
+        """``1,204`` or ``more than 1,000``."""
         return f"{self.number:,}" if self.exact else f"more than {self.number:,}"
 
 

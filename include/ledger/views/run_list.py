@@ -6,8 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
+
+from include.ledger import tables
 from include.ledger.database import Ledger
-from include.ledger.views.paging import Ask, Page
+from include.ledger.views.ordering import Order, count_some, read_page
+from include.ledger.views.paging import FIRST_PAGE, Ask, Page
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,31 @@ def runs(
     ledger: Ledger,
     tenants: Collection[str],
     only: Collection[str] = (),
-    ask: Ask = Ask(),  # noqa: B008 - frozen
+    ask: Ask = FIRST_PAGE,
 ) -> Page[RunRow]:
     """One page of runs, newest first, dry runs included.
 
     :param tenants: the tenants that may be seen, earlier names included. :param only: narrows them; empty: all.
     :raises WrongCursor: ``ask.cursor`` is not one of this list.
     """
-    raise NotImplementedError
+    run, member = tables.run.c, tables.run_journal.c
+    visible = sorted(set(tenants) & set(only) if only else set(tenants))
+    names = ("tenant", "target", "dag_id", "run_id", "mode", "dry_run", "created_at", "covered_at")
+    # A run's positions have no gaps, so the last one counts them.
+    journals = (
+        sa.select(sa.func.coalesce(sa.func.max(member.position) + 1, 0))
+        .where(member.dag_id == run.dag_id, member.run_id == run.run_id)
+        .scalar_subquery()
+        .label("journals")
+    )
+    query = sa.select(*(run[name] for name in names), run.window_from, run.window_to, journals).where(
+        run.tenant.in_(visible)
+    )
+    if len(visible) != 1:
+        query = query.with_hint(tables.run, "INDEXED BY ix_run_created_at_dag_id_run_id", "sqlite")
+    with ledger.read() as connection:
+        page = read_page(connection, query, _ORDER, ask, lambda: count_some(connection, query))
+    return Page(tuple(RunRow(**row) for row in page.rows), page.next, page.previous, page.total)
+
+
+_ORDER = Order((tables.run.c.created_at, tables.run.c.dag_id, tables.run.c.run_id), descending=True)
