@@ -61,7 +61,9 @@ def browser_page(console: Console | None = None, dark: bool = False) -> Iterator
                 page.on(
                     "console",
                     lambda said: (
-                        console.errors.append(f"{said.location.get('url')}: {said.text}") if said.type == "error" else None
+                        console.errors.append(f"{said.location.get('url')}: {said.text}")
+                        if said.type == "error"
+                        else None
                     ),
                 )
                 page.on("pageerror", lambda error: console.errors.append(f"{page.url}: {error}"))

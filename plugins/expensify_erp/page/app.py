@@ -20,6 +20,7 @@ from expensify_erp.page.entry import URL_PREFIX
 from expensify_erp.page.headers import SecurityHeaders
 from expensify_erp.page.rendering import render_problem
 from include.errors import ExpenseError, Retryable
+from include.ledger.views.paging import WrongCursor
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def create_app() -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(WrongCursor, _wrong_cursor)
     app.add_exception_handler(ExpenseError, _no_ledger)
     app.add_middleware(SecurityHeaders)
     return app
@@ -69,6 +71,10 @@ def _not_understood(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     wrong = ", ".join(str(part["loc"][-1]) for part in error.errors())
     return _answer(request, 422, f"This address has a value that cannot be read: {wrong}.")
+
+
+def _wrong_cursor(request: Request, error: Exception) -> Response:
+    return _answer(request, 422, f"{error}.".capitalize())
 
 
 def _no_ledger(request: Request, error: Exception) -> Response:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Generator, Iterator
 
 from starlette.responses import StreamingResponse
 
@@ -15,7 +14,17 @@ def csv_response(name: str, text: Iterator[str]) -> StreamingResponse:
     """
     first = next(text, "")
     return StreamingResponse(
-        chain(["\ufeff" + first], text),
+        _pieces(first, text),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
+
+
+def _pieces(first: str, rest: Iterator[str]) -> Iterator[str]:
+    try:
+        yield "\ufeff" + first
+        yield from rest
+    finally:
+        # Whoever stops reading half-way must not keep a view of the ledger open.
+        if isinstance(rest, Generator):
+            rest.close()

@@ -10,7 +10,8 @@ URL_PREFIX = "/expense-ledger"
 _HREF = URL_PREFIX.lstrip("/")
 
 EXTERNAL_VIEW: dict[str, Any] = {
-    "name": "Expense ledger",
+    # One word: the navigation cuts longer ones off.
+    "name": "Ledger",
     "href": f"{_HREF}/",
     "icon": f"{_HREF}/static/icon.svg",
     "icon_dark_mode": f"{_HREF}/static/icon_dark.svg",

@@ -21,8 +21,8 @@ def a_person_closes_one_held_journal_and_replays_another_on_the_ledger_page(scen
     console = Console()
     with browser_page(console) as page:
         log_in(page, scene.airflow)
-        page.get_by_role("link", name="Expense ledger").click()
-        frame = page.frame_locator("iframe[title='Expense ledger']")
+        page.get_by_role("link", name="Ledger").click()
+        frame = page.frame_locator("iframe[title='Ledger']")
 
         frame.get_by_role("link", name="Journals", exact=True).click()
         frame.get_by_label("Tenant").select_option(tenant.name)

@@ -141,7 +141,9 @@ def midwest(ledger: Ledger) -> Company:
     company = Company(ledger, "midwest")
     take(
         company,
-        report("R1", expense("t1", 250_075, merchant="Deep Dish & Sons"), name="Chicago trip", submitter_name="Dana Ortiz"),
+        report(
+            "R1", expense("t1", 250_075, merchant="Deep Dish & Sons"), name="Chicago trip", submitter_name="Dana Ortiz"
+        ),
         report("R2", expense("t2", 1_840, "Gifts", merchant="Flowers"), day=date(2026, 11, 19), name="Gifts"),
     )
     erp = FakeErp()

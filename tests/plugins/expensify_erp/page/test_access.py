@@ -133,7 +133,9 @@ mapping: {{gl_account: {{values: {{"Meals": "6100"}}}}}}
     )
 
 
-@pytest.mark.parametrize(("role", "replays", "settles"), [("viewer", False, False), ("user", True, True), ("admin", True, True)])
+@pytest.mark.parametrize(
+    ("role", "replays", "settles"), [("viewer", False, False), ("user", True, True), ("admin", True, True)]
+)
 def test_buttons_are_for_those_whom_airflow_lets_act(
     page: Browser, midwest: Company, role: str, replays: bool, settles: bool
 ) -> None:

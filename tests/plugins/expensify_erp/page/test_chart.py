@@ -32,7 +32,8 @@ def test_a_bar_is_as_high_as_its_share_of_the_scale() -> None:
 
 def test_currencies_are_never_added() -> None:
     made = charts(
-        [MonthAmount("2026-11", "USD", "posted", 1, 100), MonthAmount("2026-11", "JPY", "posted", 1, 5_000_00)], "2026-11"
+        [MonthAmount("2026-11", "USD", "posted", 1, 100), MonthAmount("2026-11", "JPY", "posted", 1, 5_000_00)],
+        "2026-11",
     )
     assert [chart.currency for chart in made] == ["JPY", "USD"]
 
@@ -55,6 +56,7 @@ def test_nothing_and_negative_amounts_draw_nothing() -> None:
 
 def test_a_tiny_amount_can_still_be_seen() -> None:
     [chart] = charts(
-        [MonthAmount("2026-11", "USD", "posted", 1, 100_000_000), MonthAmount("2026-11", "USD", "held", 1, 1)], "2026-11"
+        [MonthAmount("2026-11", "USD", "posted", 1, 100_000_000), MonthAmount("2026-11", "USD", "held", 1, 1)],
+        "2026-11",
     )
     assert [part.height for part in chart.parts if part.kind == "held"] == [1.0]

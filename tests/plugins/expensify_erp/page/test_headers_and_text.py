@@ -77,7 +77,9 @@ def test_nothing_inline_and_nothing_foreign_in_any_template() -> None:
         assert not re.search(r"\bstyle=|\son[a-z]+=|\|\s*safe\b|<style", text), template.name
         assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text), template.name
     for script in (FOLDER / "static").glob("*.js"):
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script.read_text()), script
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script.read_text()), (
+            script
+        )
 
 
 @pytest.mark.parametrize("path", ["/", "/journals", "/journals.csv", "/held/replays.json", "/nowhere"])
