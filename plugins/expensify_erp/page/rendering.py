@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -11,12 +12,14 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from expensify_erp.page import links
 from expensify_erp.page.navigation import TABS
 from include.accounting.money import written
 
+_CODE = re.compile(r"`([^`<>]{1,200})`")
 TEMPLATES = Path(__file__).parent / "templates"
 
 STATE_WORDS = {
@@ -43,6 +46,8 @@ def environment() -> Environment:
     )
     made.filters.update(
         money=money,
+        sentence=sentence,
+        told_time=told_time,
         moment=moment,
         ago=ago,
         words=words,
@@ -118,6 +123,22 @@ def words(name: str) -> str:
 def state_word(state: str | None) -> str:
     """A journal's state as people write it."""
     return STATE_WORDS.get(state or "", words(state or ""))
+
+
+def sentence(text: str) -> Markup:
+    """Text of ours or of an ERP as a sentence begins, with what stands between backticks as code. Escapes first."""
+    escaped = str(escape(text[:1].upper() + text[1:]))
+    return Markup(_CODE.sub(r"<code>\1</code>", escaped))
+
+
+def told_time(text: str | None) -> str:
+    """Expensify's own time as the page writes times; a day stays a day, anything else what it is."""
+    if not text:
+        return ""
+    try:
+        return text if len(text) == 10 else moment(datetime.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
