@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -61,12 +62,13 @@ class Visible:
             raise HTTPException(404, "There is no such tenant, or you may not see it.")
         return found
 
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        return {name: tenant for tenant, names in self.names.items() for name in names}
+
     def owner(self, name: str) -> str:
         """The tenant that a name in the ledger belongs to today."""
-        for tenant, names in self.names.items():
-            if name in names:
-                return tenant
-        return name
+        return self._owners.get(name, name)
 
     def chosen(self, tenant: str | None) -> tuple[str, ...]:
         """The names of the tenant that a filter names, or all."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
@@ -53,9 +54,16 @@ def _today() -> date:
 
 def _tiles(tenants: Iterable[TenantOverview], tenant: str | None) -> list[Tile]:
     amounts = [amount for one in tenants for amount in one.amounts]
-    only = f"&tenant={tenant}" if tenant else ""
+    only = f"&{urlencode({'tenant': tenant})}" if tenant else ""
     return [
         _tile("Posted", "posted", amounts, ("posted",), f"/journals?state=posted{only}"),
+        _tile(
+            "Of these, not yet posted in the ERP",
+            "unfinished",
+            amounts,
+            ("unfinished",),
+            f"/journals?unfinished=yes{only}",
+        ),
         _tile(
             "Held",
             "held",
@@ -64,13 +72,6 @@ def _tiles(tenants: Iterable[TenantOverview], tenant: str | None) -> list[Tile]:
             f"/journals?state=held&state=rejected&state=conflict{only}",
         ),
         _tile("Waiting", "waiting", amounts, ("waiting",), f"/journals?state=drafted&state=ready&state=posting{only}"),
-        _tile(
-            "Created, not yet posted in the ERP",
-            "unfinished",
-            amounts,
-            ("unfinished",),
-            f"/journals?unfinished=yes{only}",
-        ),
     ]
 
 
