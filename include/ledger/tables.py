@@ -135,6 +135,12 @@ journal_report = sa.Table(
     sa.Column("left_at", UtcDateTime),
     sa.PrimaryKeyConstraint("target", "tenant", "journal_key", "report_id"),
     sa.Index(None, "target", "tenant", "report_id"),
+    sa.Index(
+        "ix_journal_report_left",
+        *("target", "tenant", "journal_key"),
+        sqlite_where=sa.text("left_at IS NOT NULL"),
+        postgresql_where=sa.text("left_at IS NOT NULL"),
+    ),
 )
 
 expense = sa.Table(

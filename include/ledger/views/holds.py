@@ -106,7 +106,6 @@ def hold_groups(connection: sa.Connection, tenants: Collection[str]) -> list[Hol
         .select_from(tables.journal)
         .join(reason.each, sa.true())
         .where(journal.tenant.in_(sorted(tenants)), journal.state.in_(BLOCKED_STATES))
-        .with_hint(tables.journal, "INDEXED BY ix_journal_tenant_state_created_at", "sqlite")
         .group_by(*grouped)
         .order_by(journal.tenant, cents.desc(), journal.target, reason.code, reason.subject, reason.told)
     )
@@ -190,15 +189,11 @@ def held_journals(
             reason.told == cause.message,
         )
         cents = sa.select(sa.func.coalesce(sa.func.sum(reason.cents), 0)).select_from(reason.each).where(same)
-        query = (
-            sa.select(*order.columns, cents.scalar_subquery().label("cents"))
-            .where(
-                journal.tenant == cause.tenant,
-                journal.target == cause.target,
-                journal.state.in_(BLOCKED_STATES),
-                sa.exists(sa.select(sa.literal(1)).select_from(reason.each).where(same)),
-            )
-            .with_hint(tables.journal, "INDEXED BY ix_journal_tenant_state_created_at", "sqlite")
+        query = sa.select(*order.columns, cents.scalar_subquery().label("cents")).where(
+            journal.tenant == cause.tenant,
+            journal.target == cause.target,
+            journal.state.in_(BLOCKED_STATES),
+            sa.exists(sa.select(sa.literal(1)).select_from(reason.each).where(same)),
         )
         page = read_page(connection, query, order, ask, lambda: count_some(connection, query))
         cents_of = {JournalId(row["tenant"], row["target"], row["journal_key"]): row["cents"] for row in page.rows}

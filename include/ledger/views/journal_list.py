@@ -21,14 +21,13 @@ from include.ledger.views import sums, words
 from include.ledger.views.erp_progress import is_unfinished, unfinished
 from include.ledger.views.journal_id import JournalId as JournalId
 from include.ledger.views.journal_id import these
-from include.ledger.views.ordering import Order, count_some, read_page
+from include.ledger.views.ordering import Order, count_some, read_page, unindexed
 from include.ledger.views.paging import FIRST_PAGE, Ask, Count, Page
 from include.ledger.views.words import begins_with
 
 Sort = Literal["posting_date", "created_at", "total"]
 
 FEW = 2000
-REPORTS_COUNTED_UP_TO = 1000
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ EVERY_JOURNAL = JournalFilter()
 class JournalRow:
     """One journal of the list. ``reason`` is the first cause that stops it, ``reasons`` how many there are.
 
-    ``reports`` counts the reports in it now, up to 1,000. Amounts are cents of ``currency``.
+    ``reports`` counts the reports in it now. Amounts are cents of ``currency``.
     """
 
     id: JournalId
@@ -114,10 +113,11 @@ def journal_page(
         order.place(ask.cursor)
         return Page((), None, None, Count(0))
     source = _source(connection, names, where, order)
-    page = read_page(connection, source.query, order, ask, source.total if counted else lambda: Count(0, False))
-    counts = _report_counts(connection, [_named(row) for row in page.rows])
-    rows = tuple(_row(row, counts) for row in page.rows)
-    return Page(rows, page.next, page.previous, page.total)
+    page = read_page(connection, source.query, source.order, ask, source.total if counted else lambda: Count(0, False))
+    # Only the order is read while looking for the page: a journal's row is long, and what it says is wanted of a page only.
+    names_of_page = [_named(row) for row in page.rows]
+    found = rows_of(connection, names_of_page)
+    return Page(tuple(found[name] for name in names_of_page), page.next, page.previous, page.total)
 
 
 _COLUMNS = (
@@ -141,6 +141,7 @@ class _Source:
     """Where a page is cut from: ``query`` without order, and how many rows it has."""
 
     query: sa.Select[Any]
+    order: Order
     known: int | None
     connection: sa.Connection
 
@@ -150,35 +151,33 @@ class _Source:
 
 def _source(connection: sa.Connection, names: Sequence[str], where: JournalFilter, order: Order) -> _Source:
     columns = tables.journal.c
-    query = sa.select(*(columns[name] for name in _COLUMNS)).where(columns.tenant.in_(names), *_conditions(where))
+    query = sa.select(*order.columns).where(*_conditions(where))
     candidates = _few(connection, names, where)
     if where.account and not candidates.by_account:
         query = query.where(_has_account(where.account))
     if words.sought(where.text) and not candidates.by_text:
         query = query.where(words.has_words(where.text or "", tables.journal))
     if candidates.journals is not None:
-        return _Source(query.where(these(tables.journal, candidates.journals)), None, connection)
+        # Never seen by another tenant's reader, so the tenant needs no further condition.
+        return _Source(query.where(these(tables.journal, candidates.journals)), order.unindexed(), None, connection)
     summed = sums.count(connection, names, target=where.target, states=where.states, unfinished=where.unfinished)
     exact = not (where.account or words.sought(where.text) or where.posting_from or where.posting_to)
-    index = _index(connection, names, where, order, summed)
-    return _Source(
-        query.with_hint(tables.journal, f"INDEXED BY {index}", "sqlite"), summed if exact else None, connection
-    )
+    known = summed if exact else None
+    if _leaves_few(connection, names, where, summed):
+        return _Source(query.where(columns.tenant.in_(names)), order.unindexed(), known, connection)
+    mine = len(names) == 1 or sums.count(connection, names) * 50 < sums.count(connection, None)
+    tenant = columns.tenant if mine else unindexed(columns.tenant)
+    return _Source(query.where(tenant.in_(names)), order, known, connection)
 
 
-def _index(connection: sa.Connection, names: Sequence[str], where: JournalFilter, order: Order, summed: int) -> str:
-    """SQLite keeps no statistics by itself, so it is told which index leaves least to read."""
-    sorted_by = order.columns[0].name
-    if where.posting_from or where.posting_to:
-        first, last = (f"{day:%Y-%m}" if day is not None else None for day in (where.posting_from, where.posting_to))
-        in_months = sums.count(connection, names, months=(first, last))
-        if in_months <= min(FEW, summed):
-            return "ix_journal_tenant_posting_date"
+def _leaves_few(connection: sa.Connection, names: Sequence[str], where: JournalFilter, summed: int) -> bool:
+    """Whether state and dates alone leave so few journals that these are better sorted than all of them walked."""
     if summed <= FEW and (where.states or where.unfinished):
-        return "ix_journal_tenant_state_created_at"
-    if len(names) == 1 or sums.count(connection, names) * 50 < sums.count(connection, None):
-        return f"ix_journal_tenant_{sorted_by}"
-    return f"ix_journal_by_{sorted_by}"
+        return True
+    if where.posting_from is None and where.posting_to is None:
+        return False
+    first, last = (f"{day:%Y-%m}" if day is not None else None for day in (where.posting_from, where.posting_to))
+    return sums.count(connection, names, months=(first, last)) <= FEW
 
 
 def _conditions(where: JournalFilter) -> Iterator[sa.ColumnElement[bool]]:
@@ -239,25 +238,14 @@ def _named(row: sa.RowMapping) -> JournalId:
 
 
 def _report_counts(connection: sa.Connection, names: Sequence[JournalId]) -> dict[JournalId, int]:
+    """All members less those that left: both are counted in an index."""
     member = tables.journal_report.c
-    counts = {}
-    for name in names:
-        some = sa.select(member.report_id).where(
-            member.target == name.target,
-            member.tenant == name.tenant,
-            member.journal_key == name.key,
-            member.left_at.is_(None),
-        )
-        counts[name] = some
-    if not counts:
-        return {}
-    query = sa.select(
-        *(
-            sa.select(sa.func.count()).select_from(some.limit(REPORTS_COUNTED_UP_TO).subquery()).scalar_subquery()
-            for some in counts.values()
-        )
-    )
-    return dict(zip(counts, connection.execute(query).one(), strict=True))
+    owner = (member.tenant, member.target, member.journal_key)
+    every = sa.select(*owner, sa.func.count()).where(these(tables.journal_report, names)).group_by(*owner)
+    counts = {JournalId(*row[:3]): row[3] for row in connection.execute(every)}
+    for *row, left in connection.execute(every.where(member.left_at.is_not(None))):
+        counts[JournalId(*row)] -= left
+    return counts
 
 
 def _row(row: sa.RowMapping, reports: dict[JournalId, int]) -> JournalRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -19,6 +19,11 @@ class Order:
 
     columns: tuple[sa.Column[Any], ...]
     descending: bool = False
+    off_index: bool = False
+
+    def unindexed(self) -> Order:
+        """The same order, sorted instead of walked: the database must not read a whole index for the sake of the order."""
+        return replace(self, off_index=True)
 
     def place(self, cursor: str | None) -> Place | None:
         """:raises WrongCursor: it is not a place in this order."""
@@ -52,9 +57,11 @@ class Order:
 
     def cut(self, query: sa.Select[Any], filled: bool, place: Place | None, backwards: bool) -> sa.Select[Any]:
         """``query`` in order, from ``place`` on, within one segment."""
-        columns = list(self.columns)
+        columns: list[sa.ColumnElement[Any]] = list(self.columns)
+        if self.off_index:
+            columns = [unindexed(column) for column in columns]
         values = list(place.values) if place is not None else []
-        if columns[0].nullable:
+        if self.columns[0].nullable:
             query = query.where(columns[0].is_not(None) if filled else columns[0].is_(None))
             if not filled:
                 columns, values = columns[1:], values[1:]
@@ -64,6 +71,11 @@ class Order:
             row = sa.tuple_(*columns)
             query = query.where(row < bounds if down else row > bounds)
         return query.order_by(*(column.desc() if down else column.asc() for column in columns))
+
+
+def unindexed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The column, out of reach for an index: neither database keeps statistics of how much a value leaves."""
+    return sa.func.coalesce(column, column, type_=column.type)
 
 
 def _text(value: object) -> object:

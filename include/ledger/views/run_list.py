@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from include.ledger import tables
 from include.ledger.database import Ledger
-from include.ledger.views.ordering import Order, count_some, read_page
+from include.ledger.views.ordering import Order, count_some, read_page, unindexed
 from include.ledger.views.paging import FIRST_PAGE, Ask, Page
 
 
@@ -53,10 +53,8 @@ def runs(
         .label("journals")
     )
     query = sa.select(*(run[name] for name in names), run.window_from, run.window_to, journals).where(
-        run.tenant.in_(visible)
+        (run.tenant if len(visible) == 1 else unindexed(run.tenant)).in_(visible)
     )
-    if len(visible) != 1:
-        query = query.with_hint(tables.run, "INDEXED BY ix_run_created_at_dag_id_run_id", "sqlite")
     with ledger.read() as connection:
         page = read_page(connection, query, _ORDER, ask, lambda: count_some(connection, query))
     return Page(tuple(RunRow(**row) for row in page.rows), page.next, page.previous, page.total)

@@ -55,6 +55,8 @@ class begins_with(sa.sql.expression.ColumnElement[bool]):
     """``column`` begins with ``text``, as a range of an index whatever the database's collation."""
 
     inherit_cache = False
+    # It is two comparisons: SQLite must not be asked whether they equal 1, no index answers that.
+    _is_implicitly_boolean = True
     type = sa.Boolean()
 
     def __init__(self, column: sa.ColumnElement[str], text: str) -> None:

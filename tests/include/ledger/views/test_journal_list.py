@@ -28,7 +28,7 @@ def test_a_row_says_what_the_journal_is(two: Two) -> None:
     posted = rows["R1"]
     assert posted.id == JournalId("midwest", TARGET, "R1")
     assert (posted.state, posted.total_cents, posted.currency) == ("posted", 12_500, "USD")
-    assert (posted.document_number, posted.reference, posted.reports) == ("1", "EXP-R1", 1)
+    assert (posted.document_number, posted.reference, posted.reports) == ("412", "EXP-R1", 1)
     assert (posted.posting_date, posted.reason, posted.reasons) == (date(2026, 11, 20), None, 0)
     held = rows["R3"]
     assert (held.state, held.reasons, held.document_number) == ("held", 2, None)
@@ -73,7 +73,7 @@ def test_a_filter_leaves_the_journals_it_describes(two: Two, where: dict[str, An
         ("R1", ["R1"]),
         ("r", ["R1", "R2", "R3", "R4", "R5"]),
         ("exp-r2", ["R2"]),
-        ("1", ["R1"]),
+        ("412", ["R1"]),
         ("boston", ["R1"]),
         ("TRIP bos", ["R1"]),
         ("trip lyon", []),
