@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from include.accounting.money import decimal_text
 from include.ledger import tables
 from include.ledger.journals import Scope
 from include.ledger.runs import RunKey
+from include.ledger.views.csv_text import cents
 from include.reconcile.comparison import Comparison
 from include.reconcile.sides import Difference
 
@@ -158,6 +158,7 @@ class StoredDifference:
 
     id: int
     tenant: str
+    target: str
     kind: str
     report_id: str | None
     journal_key: str | None
@@ -235,8 +236,8 @@ def csv_rows(
             one.document or "",
             one.day.isoformat() if one.day else "",
             one.currency,
-            decimal_text(one.expected_cents) if one.expected_cents is not None else "",
-            decimal_text(one.found_cents) if one.found_cents is not None else "",
+            cents(one.expected_cents) or "",
+            cents(one.found_cents) or "",
             one.message,
             one.next_step,
             one.first_seen_at.isoformat(),

@@ -23,5 +23,6 @@ TABS: tuple[Tab, ...] = (
     Tab("/held", "Held"),
     Tab("/expenses", "Expenses"),
     Tab("/findings", "Findings"),
+    Tab("/reconcile", "Reconcile"),
     Tab("/cut-over", "Cut-over"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expensify_erp.page.screens import cut_over, expenses, findings, held, journal, journals, overview
+from expensify_erp.page.screens import cut_over, expenses, findings, held, journal, journals, overview, reconcile
 
 ROUTERS = (
     overview.router,
@@ -11,5 +11,6 @@ ROUTERS = (
     held.router,
     expenses.router,
     findings.router,
+    reconcile.router,
     cut_over.router,
 )
