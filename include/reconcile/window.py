@@ -46,10 +46,7 @@ def last_due_day(tenant: Tenant, now: datetime, covered_until: datetime | None) 
     from croniter import croniter
 
     ticks = croniter(tenant.schedule, now.astimezone(tenant.zone))
-    latest: datetime = ticks.get_prev(datetime)
+    ticks.get_prev(datetime)
     before: datetime = ticks.get_prev(datetime)
-    one = timedelta(days=1)
-    due = before.date() - one
-    if covered_until is not None:
-        due = max(due, min(latest.date(), covered_until.astimezone(tenant.zone).date()) - one)
-    return due
+    covered = covered_until.astimezone(tenant.zone).date() if covered_until is not None else before.date()
+    return max(before.date(), covered) - timedelta(days=1)

@@ -57,6 +57,10 @@ def test_with_a_weekly_schedule_a_week_is_due_after_the_next_tick() -> None:
     assert last_due_day(weekly, TICK, at(16, 12)) == date(2026, 11, 15)
 
 
+def test_what_a_run_by_hand_has_claimed_is_due_whatever_the_schedule() -> None:
+    assert last_due_day(tenant("0 6 1 1 *"), at(20, 22), at(20, 21)) == date(2026, 11, 19)
+
+
 def test_forty_five_days_end_on_the_last_one_that_is_due() -> None:
     assert days_of(tenant(), at(20, 12, 1)) == (date(2026, 10, 5), date(2026, 11, 18))
 
