@@ -9,6 +9,8 @@ from tests.e2e.reports import Expense, meals
 from tests.e2e.suite import Play, Scene, scenario
 from tests.e2e.tenants import day, key
 
+READ_IDS = "text => import('/expense-ledger/static/settle.js').then(module => module.reportIds(text))"
+
 
 @scenario
 def a_person_closes_one_held_journal_and_replays_another_on_the_ledger_page(scene: Scene) -> Play:
@@ -55,9 +57,25 @@ def a_person_closes_one_held_journal_and_replays_another_on_the_ledger_page(scen
         frame.get_by_role("dialog").get_by_role("button", name="Close").click()
         frame.get_by_text("Nothing is held").wait_for()
 
-        page.goto(f"{scene.airflow.url}/expense-ledger/journals?tenant={tenant.name}&from={day(3)}")
-        page.get_by_role("link", name=key(3), exact=True).click()
-        page.get_by_role("link", name=re.compile(r"^load \[1\], try 2")).first.click()
+        for tab, heading in [
+            ("Expenses", "Where is this expense?"),
+            ("Findings", "Findings"),
+            ("Cut-over", "Reports that are never to be posted"),
+            ("Overview", "All tenants"),
+        ]:
+            frame.get_by_role("link", name=tab, exact=True).click()
+            frame.get_by_role("heading", name=heading, exact=True).wait_for()
+
+        pasted = page.evaluate(READ_IDS, 'reportID,name\n"R1",Trip\n R2 ;x\n\nR1\n<b>,no\n')
+        assert pasted == ["R1", "R2"]
+
+        frame.get_by_role("link", name="Journals", exact=True).click()
+        frame.get_by_label("Tenant").select_option(tenant.name)
+        frame.get_by_label("Posting date from").fill(str(day(3)))
+        frame.get_by_role("button", name="Apply").click()
+        frame.get_by_role("link", name=key(3), exact=True).click()
+        # Out of the sandboxed frame, into Airflow's own page of the task instance.
+        frame.get_by_role("link", name=re.compile(r"^load \[1\], try 2")).first.click()
         page.wait_for_url(re.compile(rf"/dags/{tenant.dag_id}/runs/{run}/tasks/load/mapped/1"))
     assert console.of("/expense-ledger") == []
     tenant.green(run)
