@@ -216,6 +216,8 @@ def _related(connection: sa.Connection, name: JournalId, tenants: Collection[str
         .limit(MOST_RELATED)
     )
     found = [JournalId(tenant, name.target, key) for tenant, key in connection.execute(keys)]
+    if not found:
+        return ()
     query = (
         sa.select(journal.tenant, journal.target, journal.journal_key, journal.state, journal.document_number)
         .add_columns(journal.total_debit_cents, journal.currency)

@@ -35,7 +35,11 @@ def test_a_row_says_what_the_journal_is(two: Two) -> None:
     assert held.reason == "Category 'Gifts' has no account (report R3, 12.50 USD)"
     assert rows["R4"].reason == "The ERP refused the journal: Account 6100 is on hold (8.00 USD)"
     assert {key: row.state for key, row in rows.items()} == {
-        **{"R1": "posted", "R2": "held", "R3": "held", "R4": "rejected", "R5": "drafted"},
+        "R1": "posted",
+        "R2": "held",
+        "R3": "held",
+        "R4": "rejected",
+        "R5": "drafted",
     }
 
 

@@ -109,21 +109,17 @@ def test_sums_equal_the_journals_after_whatever_happened(
 
 def insert(connection: sa.Connection, key: str, **values: object) -> None:
     row = {
-        **{
-            "tenant": "midwest",
-            "target": "plain:x",
-            "journal_key": key,
-            "kind": "journal",
-            "part": "main",
-            "per": "day",
-        },
-        **{
-            "state": "posted",
-            "currency": "USD",
-            "total_debit_cents": 500,
-            "reasons": [],
-            "created_at": datetime(2026, 11, 21, 6, tzinfo=UTC),
-        },
+        "tenant": "midwest",
+        "target": "plain:x",
+        "journal_key": key,
+        "kind": "journal",
+        "part": "main",
+        "per": "day",
+        "state": "posted",
+        "currency": "USD",
+        "total_debit_cents": 500,
+        "reasons": [],
+        "created_at": datetime(2026, 11, 21, 6, tzinfo=UTC),
         **values,
     }
     connection.execute(tables.journal.insert().values(**row))
