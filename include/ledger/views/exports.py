@@ -156,7 +156,7 @@ def _walk(
     query = sa.select(tables.expense).where(these(tables.expense, [journal]))
     line = tables.journal_line
     lines = sa.select(line.c.line, line.c.account).where(these(line, [journal]))
-    accounts: dict[int, str] = dict(connection.execute(lines).tuples().all())
+    accounts = {row.line: row.account for row in connection.execute(lines)}
     place: Place | None = None
     while True:
         rows = connection.execute(order.cut(query, True, place, False).limit(MOST_ROWS)).mappings().all()

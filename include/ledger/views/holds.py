@@ -151,12 +151,14 @@ class _Reasons:
             def part(name: str) -> sa.ColumnElement[Any]:
                 return sa.func.json_extract(each.c.value, f"$.{name}")
         else:
-            each = sa.func.json_array_elements(column).table_valued(sa.column("value", sa.JSON), name="reason")
+            # The derived form from the beginning: its columns and its place in FROM must be one and the same.
+            elements = sa.func.json_array_elements(column).table_valued(sa.column("value", sa.JSON), name="reason")
+            each = elements.render_derived()
 
             def part(name: str) -> sa.ColumnElement[Any]:
                 return each.c.value.op("->>")(name)
 
-        self.each = each.render_derived() if connection.dialect.name != "sqlite" else each
+        self.each = each
         self.code, self.message, self.fix = part("code"), part("message"), part("fix")
         self.subject = sa.func.coalesce(part("subject"), "")
         self.currency = sa.func.coalesce(part("currency"), "")

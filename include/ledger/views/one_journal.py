@@ -154,7 +154,7 @@ def _lines(connection: sa.Connection, name: JournalId) -> tuple[LineRow, ...]:
     counts: dict[int, int] = {}
     for side in (expense.c.debit_line, expense.c.credit_line):
         query = sa.select(side, sa.func.count()).where(these(expense, [name]), side.is_not(None)).group_by(side)
-        counts |= dict(connection.execute(query).tuples().all())
+        counts |= {row[0]: row[1] for row in connection.execute(query)}
     rows = connection.execute(sa.select(line).where(these(line, [name])).order_by(line.c.line)).mappings()
     return tuple(
         LineRow(

@@ -1,5 +1,7 @@
 """What the ledger page reads: orders, sums and search, kept by the database itself whoever writes a journal."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -118,7 +120,7 @@ def _create_tables() -> None:
     op.create_index("ix_search_change_tenant_id", "search_change", ["tenant", "id"])
 
 
-def _sums_columns() -> list[sa.Column]:
+def _sums_columns() -> list[sa.Column[Any]]:
     texts = [sa.Column(name, sa.Text(), nullable=False) for name in ("tenant", "target", "currency", "month", "state")]
     counts = [sa.Column(name, sa.BigInteger(), nullable=False) for name in ("journals", "cents")]
     return [*texts, sa.Column("unfinished", sa.Integer(), nullable=False), *counts]

@@ -23,8 +23,8 @@ APPROVERS = (
 class Two:
     """``midwest`` posts a journal per report; ``pacific``, another tenant of the same ERP company, has one journal.
 
-    ``R1`` (125.00) is posted as document 412. ``R2`` and ``R3`` are held: category Gifts has no account (30.00 and 12.50); ``R3`` has
-    5.00 of Toys, too. ``R4`` (-8.00) is refused by the ERP. ``R5`` (9.99) has not been checked yet.
+    ``R1`` (125.00) is posted as document 412. ``R2`` and ``R3`` are held: category Gifts has no account (30.00 and 12.50);
+    ``R3`` has 5.00 of Toys, too. ``R4`` (-8.00) is refused by the ERP. ``R5`` (9.99) has not been checked yet.
     """
 
     midwest: Company

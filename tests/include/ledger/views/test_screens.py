@@ -26,7 +26,7 @@ from include.ledger.views.replaying import boxes_of
 from include.ledger.views.report_list import ReportFilter, reports
 from include.ledger.views.run_list import runs
 from include.ledger.views.tenant_names import tenant_names
-from tests.include.ledger.company import START, TARGET
+from tests.include.ledger.company import START, TARGET, expense, report
 from tests.include.ledger.views.conftest import Two
 
 MINE = ["midwest"]
@@ -69,9 +69,7 @@ def test_the_chart_shows_as_many_months_as_asked(two: Two, today: date, months: 
 
 
 def test_holds_are_grouped_by_cause_with_what_to_change(two: Two) -> None:
-    gifts, rejected, toys = sorted(
-        holds(two.midwest.ledger, MINE).rows, key=lambda group: -group.cents if group.cents > 0 else 0
-    )[:3]
+    gifts, rejected, toys = sorted(holds(two.midwest.ledger, MINE).rows, key=lambda group: -group.cents)
     assert gifts.cause == Cause("midwest", TARGET, "category_unmapped", "Gifts", "USD")
     assert gifts.message == "Category 'Gifts' has no account"
     assert gifts.fix.startswith("Write it under `mapping.gl_account.values` in midwest.yaml")
@@ -166,21 +164,13 @@ def test_one_journal_shows_what_made_it_and_what_happened_to_it(two: Two) -> Non
     assert (second.card, second.tags, second.employee_name) == ("Amex 1234", ("Plant 1",), "Ann Smith")
     meals = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", line=1)
     assert [row.transaction_id for row in meals.rows] == ["x2"]
-    paged = journal_expenses(
-        ledger,
-        MINE,
-        "midwest",
-        TARGET,
-        "R1",
-        ask=Ask(1, journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1)).next),
-    )
+    first_page = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1))
+    paged = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1, first_page.next))
     assert [row.transaction_id for row in paged.rows] == ["x2"]
     assert [row.report_id for row in journal_reports(ledger, MINE, "midwest", TARGET, "R1").rows] == ["R1"]
 
 
 def test_a_cards_journal_and_its_report_are_related(new_company: Callable[..., Any]) -> None:
-    from tests.include.ledger.company import expense, report
-
     company = new_company(erp={"document": "bill"}, posting={"per": "report", "company_card": "journal"})
     company.claim(report("R1", expense("x1"), expense("x2", 500, reimbursable=False)))
     shown = journal(company.ledger, MINE, "midwest", TARGET, "R1")
@@ -275,12 +265,9 @@ def test_findings_come_newest_first_and_filtered(two: Two) -> None:
 def test_runs_come_newest_first(two: Two) -> None:
     page = runs(two.midwest.ledger, MINE)
     assert [(row.run_id, row.journals) for row in page.rows] == [("run-2", 2), ("run-1", 4)]
-    assert [
-        row.run_id
-        for row in runs(
-            two.midwest.ledger, ["midwest", "pacific"], ask=Ask(1, runs(two.midwest.ledger, MINE, ask=Ask(1)).next)
-        ).rows
-    ] == ["run-1"]
+    first = runs(two.midwest.ledger, MINE, ask=Ask(1))
+    second = runs(two.midwest.ledger, ["midwest", "pacific"], ask=Ask(1, first.next))
+    assert [row.run_id for row in second.rows] == ["run-1"]
     assert tenant_names(two.midwest.ledger) == ["midwest", "pacific"]
 
 
