@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.models.dag import DagModel
 from expensify_erp.page.app import create_app
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -163,3 +164,22 @@ def read_only(auth: AuthManager, dag_id: str) -> None:
         return allow(method=method, user=user, access_entity=access_entity, details=details)
 
     auth.is_authorized_dag = only_reading  # type: ignore[method-assign]
+
+
+def test_with_teams_a_dag_is_asked_for_with_the_team_that_owns_it(
+    admin: TestClient, auth: AuthManager, albion: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, str | None] = {}
+
+    def remember(*, dag_ids: set[str], user: Any, method: str, team_name: str | None) -> set[str]:
+        asked.update(dict.fromkeys(dag_ids, team_name))
+        return set() if team_name == "north" else dag_ids
+
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    monkeypatch.setattr(
+        DagModel, "get_dag_id_to_team_name_mapping", staticmethod(lambda _dag_ids: {"expenses__albion": "north"})
+    )
+    monkeypatch.setattr(auth, "filter_authorized_dag_ids", remember)
+    text = admin.get("/journals").text
+    assert asked == {"expenses__albion": "north", "expenses__midwest": None}
+    assert ("midwest" in text, "albion" in text) == (True, False)
