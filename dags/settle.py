@@ -28,6 +28,8 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
+    # It runs only when a person starts it: paused, it would take decisions and carry none out.
+    is_paused_upon_creation=False,
     default_args={"retries": 2, "retry_policy": RetryByError()},
     params={
         "tenant": Param("", type="string", minLength=1, title="Tenant", description="Name of the tenant file."),

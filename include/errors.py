@@ -12,6 +12,7 @@
           ├── Held            a rule of ours stops the journal: mapping, period, control total
           ├── Rejected        the ERP refused the document in its own words
           ├── Conflict        the ERP shows something else under our reference: a person decides
+          ├── Unreconciled    Expensify, the ledger and the ERP do not say the same: a person decides
           └── Misconfigured   credentials, addresses or settings are wrong
 
 Every message says what happened, to which record, and what to do next. No message carries a secret or a URL.
@@ -82,6 +83,10 @@ class Rejected(Refused):
 
 class Conflict(Refused):
     """The ERP shows a different, a voided, or more than one document under our reference."""
+
+
+class Unreconciled(Refused):
+    """A reconciliation found differences; they are in the ledger, and the first ones in the message."""
 
 
 class Misconfigured(Refused):

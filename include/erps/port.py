@@ -116,6 +116,38 @@ class ErpDocument:
     live: bool = True
     status: str | None = None
     raw_answer: str | None = None
+    reference: str | None = None
+    """Set by :meth:`Erp.documents`: what the ERP shows as the reference."""
+
+
+@dataclass(frozen=True)
+class DocumentsAsked:
+    """Which documents to list, to be compared with the ledger.
+
+    ``drafts`` were sent under their references and are wanted whatever date the ERP shows them on. ``references`` are
+    further ones, under which the ledger sent nothing. Beside those: every document dated ``first_day`` to ``last_day``
+    (inclusive) that shows it is ours, by ``prefix`` (how a reference of the tenant begins; empty where references are bare
+    report IDs) or by a mark of the ERP's own (a serie, the first word of a description).
+    """
+
+    drafts: tuple[Draft, ...]
+    first_day: date
+    last_day: date
+    prefix: str = ""
+    references: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every reference that is asked for by name, once."""
+        return tuple(dict.fromkeys([*(draft.reference for draft in self.drafts), *self.references]))
+
+
+@dataclass(frozen=True)
+class DocumentList:
+    """Documents with their references, voided ones included. ``gaps``: what this ERP could not be asked, as sentences."""
+
+    documents: tuple[ErpDocument, ...]
+    gaps: tuple[str, ...] = ()
 
 
 class Erp(Protocol):
@@ -134,6 +166,12 @@ class Erp(Protocol):
         """Every document that carries the draft's reference, voided ones included.
 
         :raises LookupFailed: no reliable answer (error, row cap, unreadable view).
+        """
+
+    def documents(self, asked: DocumentsAsked) -> DocumentList:
+        """The documents asked for, in bulk; without effect.
+
+        :raises LookupFailed: the list would be incomplete (error, row cap, unreadable view).
         """
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from include.errors import Misconfigured, Retryable
 
 BUSY_TIMEOUT_S = 60
-_HEAD = "0002"
+_HEAD = "0003"
 
 
 class LedgerBusy(Retryable):

@@ -29,6 +29,7 @@ def fill_in(dag: Any, **answers: object) -> None:
 
 def test_it_runs_only_when_a_person_starts_it(dag: Any) -> None:
     assert (dag.catchup, dag.timetable.can_be_scheduled) == (False, False)
+    assert dag.is_paused_upon_creation is False, "a decision that was taken is carried out"
     (task,) = dag.tasks
     assert (task.task_id, task.retries, type(task.retry_policy)) == ("settle", 2, RetryByError)
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("settle").retries == 2

@@ -30,6 +30,9 @@ print(json.dumps({
     "bare": sorted(stem for stem in stems if stem in sys.modules and stem != "__init__"
                    and "expensify_erp" in str(getattr(sys.modules[stem], "__file__", ""))),
     "listens": listeners.pm.is_registered(expensify_erp.pool_listener),
+    "page_is_loaded": "expensify_erp.page.app" in sys.modules,
+    "doors": [one["url_prefix"] for one in plugins_manager.get_fastapi_plugins()[0]],
+    "views": [[one["name"], one["url_route"], one["destination"]] for one in plugins_manager._get_ui_plugins()[0]],
     "times": sum(1 for plugin in listeners.pm.get_plugins() if "pool_listener" in str(plugin)),
 }))
 """
@@ -73,6 +76,15 @@ def test_no_module_is_imported_a_second_time_under_its_bare_name(loaded: dict[st
 
 def test_the_pool_listener_listens_once(loaded: dict[str, Any]) -> None:
     assert (loaded["listens"], loaded["times"]) == (True, 1)
+
+
+def test_the_ledger_page_has_its_door_and_its_place_in_the_navigation(loaded: dict[str, Any]) -> None:
+    assert loaded["doors"] == ["/expense-ledger"]
+    assert loaded["views"] == [["Ledger", "expense-ledger", "nav"]]
+
+
+def test_a_task_that_loads_the_plugin_does_not_load_the_page(loaded: dict[str, Any]) -> None:
+    assert loaded["page_is_loaded"] is False
 
 
 def test_the_ignore_file_is_what_keeps_the_package_out(tmp_path: Path) -> None:

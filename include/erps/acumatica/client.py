@@ -12,6 +12,7 @@ from include.erps.acumatica.access import Access, CookieAccess, Credentials, OAu
 from include.erps.acumatica.checks import Checks
 from include.erps.acumatica.documents import put_of
 from include.erps.acumatica.finding import Finding
+from include.erps.acumatica.listing import Listing
 from include.erps.acumatica.lookups import Lookups
 from include.erps.acumatica.outcomes import Outcomes
 from include.erps.acumatica.reference import Reference
@@ -19,7 +20,7 @@ from include.erps.acumatica.releasing import Releasing
 from include.erps.acumatica.session import Session
 from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.acumatica.site import Site
-from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
@@ -77,6 +78,7 @@ class AcumaticaErp:
         self._lookups = Lookups(self._session, settings, tokens, name, clock)
         self._checks = Checks(settings, self._lookups)
         self._finding = Finding(settings, self._lookups)
+        self._listing = Listing(settings, self._lookups, self._finding)
         self._outcomes = Outcomes(settings, self._session.masked)
         self._releasing = Releasing(self._session, settings, self._finding, wait)
         self._site = Site(settings, self._session, self._lookups, self._checks)
@@ -122,6 +124,13 @@ class AcumaticaErp:
         :raises LookupFailed: no reliable answer.
         """
         return self._finding.find(draft)
+
+    def documents(self, asked: DocumentsAsked) -> DocumentList:
+        """Bills by their description and VendorRef, journals by their description, with their lines, page by page.
+
+        :raises LookupFailed: the list would be incomplete.
+        """
+        return self._listing.documents(asked)
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Put the document, once; see :meth:`include.erps.port.Erp.create`."""

@@ -7,6 +7,7 @@ batch the journal's description. It is never taken for a document of ours.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from include.erps.acumatica import values
@@ -14,7 +15,7 @@ from include.erps.acumatica.lookups import Lookups
 from include.erps.acumatica.outcomes import document_of
 from include.erps.acumatica.settings import DEBIT_ADJUSTMENT, AcumaticaSettings
 from include.erps.acumatica.values import Record, Unreadable
-from include.erps.port import Draft, ErpDocument
+from include.erps.port import Draft, ErpDocument, Kind
 from include.errors import LookupFailed
 
 
@@ -27,10 +28,26 @@ class Finding:
 
     def find(self, draft: Draft) -> list[ErpDocument]:
         """See :meth:`include.erps.port.Erp.find`."""
+        entity = "Bill" if draft.kind == "bill" else "JournalTransaction"
+
+        def read(row: Record) -> Record:
+            return self.lookups.with_lines(entity, row, f"document {draft.reference}")
+
+        look_up = self.lookups.bills if draft.kind == "bill" else self.lookups.journals
         try:
-            return self._bills(draft) if draft.kind == "bill" else self._journals(draft)
+            return self.documents_of(draft.kind, look_up(draft.reference), read, refund=draft.control_total_cents < 0)
         except Unreadable as error:
             raise LookupFailed(f"Acumatica's documents of {draft.reference} cannot be read: {error}") from None
+
+    def documents_of(
+        self, kind: Kind, rows: Sequence[Record], read: Callable[[Record], Record], *, refund: bool
+    ) -> list[ErpDocument]:
+        """What the rows of one reference are, with what finance has reversed marked as such.
+
+        :param read: gives a row its details. :param refund: the reference stands for a debit adjustment.
+        :raises Unreadable: a row does not tell what it must.
+        """
+        return self._bills(rows, read, refund) if kind == "bill" else self._journals(rows, read)
 
     def status_of(self, draft: Draft, document: ErpDocument) -> str:
         """The document's status now; empty when it is not there (any more)."""
@@ -46,14 +63,13 @@ class Finding:
         wanted = draft.control_total_cents < 0
         return [row for row in self.lookups.bills(draft.reference) if _is_adjustment(row) is wanted]
 
-    def _bills(self, draft: Draft) -> list[ErpDocument]:
-        rows = self.lookups.bills(draft.reference)
+    def _bills(self, rows: Sequence[Record], read: Callable[[Record], Record], refund: bool) -> list[ErpDocument]:
         adjustments = [row for row in rows if _is_adjustment(row)]
         bills = [row for row in rows if not _is_adjustment(row)]
-        if draft.control_total_cents < 0:
+        if refund:
             # With a bill under the same reference, the adjustment may be its reversal: both are shown, a person decides.
-            return [self._document(draft, row) for row in [*adjustments, *bills]]
-        return [self._marked(self._document(draft, bill), self._reversal(bill, adjustments)) for bill in bills]
+            return [self._document("bill", row, read) for row in [*adjustments, *bills]]
+        return [self._marked(self._document("bill", bill, read), self._reversal(bill, adjustments)) for bill in bills]
 
     def _reversal(self, bill: Record, adjustments: list[Record]) -> str | None:
         """The number of a debit adjustment over the bill's whole amount, to the same vendor."""
@@ -64,17 +80,16 @@ class Finding:
                 return values.text_of(row, "ReferenceNbr")
         return None
 
-    def _journals(self, draft: Draft) -> list[ErpDocument]:
-        found = [self._document(draft, row) for row in self.lookups.journals(draft.reference)]
+    def _journals(self, rows: Sequence[Record], read: Callable[[Record], Record]) -> list[ErpDocument]:
+        found = [self._document("journal", row, read) for row in rows]
         found.sort(key=lambda document: document.number or "")
         if len(found) == 2 and found[0].live and found[1].live and _reverses(found[1], found[0]):
             return [self._marked(found[0], found[1].number)]
         return found
 
-    def _document(self, draft: Draft, row: Record) -> ErpDocument:
-        entity = "Bill" if draft.kind == "bill" else "JournalTransaction"
-        full = self.lookups.with_lines(entity, row, f"document {draft.reference}")
-        document = document_of(draft, full)
+    def _document(self, kind: Kind, row: Record, read: Callable[[Record], Record]) -> ErpDocument:
+        full = read(row)
+        document = document_of(kind, full)
         if not document.number:
             raise Unreadable("a document without a number")
         return replace(document, live=not self._is_dead(values.text_of(full, "Status")))

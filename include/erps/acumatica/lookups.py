@@ -23,6 +23,9 @@ from include.errors import LookupFailed
 
 _PROOF_LASTS_S = 3600.0
 _DOCUMENT_PAGE = 50
+_PAYABLES = f"(Type eq {literal(BILL)} or Type eq {literal(DEBIT_ADJUSTMENT)})"
+_BILL_LINE = ("Account", "ExtendedCost")
+_JOURNAL_LINE = ("Account", "DebitAmount", "CreditAmount")
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,7 @@ class Lookups:
 
     def bills(self, reference: str) -> list[Record]:
         """Bills and debit adjustments with this VendorRef, of any vendor: a remapped one must not hide the document."""
-        types = f"(Type eq {literal(BILL)} or Type eq {literal(DEBIT_ADJUSTMENT)})"
-        query = Query("Bill", BILL_FIELDS, f"{equal('VendorRef', reference)} and {types}")
+        query = Query("Bill", BILL_FIELDS, f"{equal('VendorRef', reference)} and {_PAYABLES}")
         rows = self.session.rows(query, subject=f"bill {reference}", page=_DOCUMENT_PAGE)
         for row in rows:
             same = values.text_of(row, "VendorRef").lower() == reference.lower()
@@ -81,6 +83,34 @@ class Lookups:
             if not same or values.text_of(row, "Module") != "GL":
                 raise LookupFailed(f"Acumatica's look-up of {reference} returned journals that were not asked for")
         return self._proven(rows)
+
+    def bills_between(self, prefix: str, first: date, last: date) -> list[Record]:
+        """Bills and debit adjustments of these days that show that they are ours, with their lines."""
+        begins = f"startswith(Description,{literal(header(prefix).removesuffix(':'))})"
+        ours = f"({begins} or startswith(VendorRef,{literal(prefix)}))" if prefix else begins
+        where = f"{_PAYABLES} and {ours} and {_between('Date', first, last)}"
+        return self._proven(
+            self.session.rows(Query("Bill", _with(BILL_FIELDS, _BILL_LINE), where, "Details"), subject="our bills")
+        )
+
+    def bills_of(self, references: Collection[str]) -> list[Record]:
+        """Bills and debit adjustments under any of the references, with their lines."""
+        query = Query("Bill", _with(BILL_FIELDS, _BILL_LINE), _PAYABLES, "Details")
+        conditions = [equal("VendorRef", reference) for reference in references]
+        return self._proven(self.session.any_of(query, conditions, subject="our bills"))
+
+    def journals_between(self, prefix: str, first: date, last: date) -> list[Record]:
+        """General ledger batches of these days whose description begins as ours do, with their lines."""
+        begins = f"startswith(Description,{literal(header(prefix).removesuffix(':'))})"
+        where = f"Module eq 'GL' and {begins} and {_between('TransactionDate', first, last)}"
+        query = Query("JournalTransaction", _with(JOURNAL_FIELDS, _JOURNAL_LINE), where, "Details")
+        return self._proven(self.session.rows(query, subject="our journals"))
+
+    def journals_of(self, references: Collection[str]) -> list[Record]:
+        """General ledger batches under any of the references, with their lines."""
+        query = Query("JournalTransaction", _with(JOURNAL_FIELDS, _JOURNAL_LINE), "Module eq 'GL'", "Details")
+        conditions = [f"startswith(Description,{literal(header(reference))})" for reference in references]
+        return self._proven(self.session.any_of(query, conditions, subject="our journals"))
 
     def with_lines(self, entity: str, row: Record, subject: str) -> Record:
         """A document with its details, by its id: a number may hold characters that a path cannot carry."""
@@ -213,3 +243,13 @@ class Lookups:
     def _by_code(self, query: Query, key: str, codes: Collection[str]) -> list[Record]:
         conditions = [equal(key, code) for code in sorted({code.upper() for code in codes})]
         return self.session.any_of(query, conditions, subject=f"{query.entity} codes")
+
+
+def _with(fields: str, line: Iterable[str]) -> str:
+    return ",".join([fields, *(f"Details/{name}" for name in line)])
+
+
+def _between(field: str, first: date, last: date) -> str:
+    """Dates are days: they come as midnight in no zone, and are compared as such."""
+    start, end = (f"datetimeoffset'{day.isoformat()}T00:00:00.000+00:00'" for day in (first, last))
+    return f"{field} ge {start} and {field} le {end}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from include.erps.acumatica import values
 from include.erps.acumatica.settings import BILL, DEBIT_ADJUSTMENT, AcumaticaSettings
 from include.erps.acumatica.values import NEW, Record, Unreadable
-from include.erps.port import Draft, ErpDocument
+from include.erps.port import Draft, ErpDocument, Kind
 from include.errors import NotExecuted, Rejected, UnknownOutcome
 from include.transport import Answer
 
@@ -69,7 +69,7 @@ class Outcomes:
     def _made(self, draft: Draft, answer: Answer, raw: str) -> ErpDocument:
         try:
             record = values.record_of(values.read(answer.body))
-            found = document_of(draft, record, raw)
+            found = document_of(draft.kind, record, raw)
         except Unreadable as error:
             raise UnknownOutcome(
                 f"Acumatica's answer to {draft.reference} cannot be read: {error}", raw_answer=raw
@@ -99,8 +99,8 @@ class Outcomes:
         return "Compare the document sent with the endpoint's fields"
 
 
-def document_of(draft: Draft, record: Record, raw: str | None = None) -> ErpDocument:
-    """What a record tells, in the terms of the draft.
+def document_of(kind: Kind, record: Record, raw: str | None = None) -> ErpDocument:
+    """What a record tells, in the terms of a draft of that kind.
 
     :raises Unreadable: an amount or a date is none.
     """
@@ -108,7 +108,7 @@ def document_of(draft: Draft, record: Record, raw: str | None = None) -> ErpDocu
     status = values.text_of(record, "Status")
     if warnings:
         status = f"{status} (warning: {'; '.join(warnings)})".strip()[:500]
-    bill = draft.kind == "bill"
+    bill = kind == "bill"
     lines = _bill_lines(record) if bill else _journal_lines(record)
     if bill:
         amount = values.cents_of(record, "Amount")

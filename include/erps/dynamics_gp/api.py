@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
-from include.erps.port import Draft, ErpDocument
+from include.erps.port import DocumentsAsked, Draft, ErpDocument
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ class Api(Protocol):
 
     def find(self, draft: Draft) -> list[ErpDocument]:
         """Every journal of the draft's reference. :raises include.errors.LookupFailed: no complete answer."""
+
+    def documents(self, asked: DocumentsAsked) -> list[ErpDocument]:
+        """See :meth:`include.erps.port.Erp.documents`. :raises include.errors.LookupFailed: no complete answer."""
 
     def create(self, draft: Draft, batch: str, before_send: Callable[[str], None]) -> ErpDocument:
         """See :meth:`include.erps.port.Erp.create`."""

@@ -18,11 +18,16 @@ from include.erps.dynamics_gp.auth import RefusedPassword, Scheme, WindowsAuth
 from include.erps.dynamics_gp.checks import Checks
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.site import Site
-from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Conflict, Misconfigured, Rejected, Retryable
 from include.reference_data import source
 from include.transport import HttpClient
+
+_UNLISTED = (
+    "Without posting.reference_prefix nothing tells our journals in Dynamics GP from others: one that the ledger does not know "
+    "would not be seen"
+)
 
 
 class DynamicsGpErp:
@@ -146,6 +151,14 @@ class DynamicsGpErp:
         :raises LookupFailed: no complete answer.
         """
         return self._api.find(draft)
+
+    def documents(self, asked: DocumentsAsked) -> DocumentList:
+        """All journals changed since, in few questions; then one question for each of ours, for its lines and total.
+
+        :raises LookupFailed: the list would be incomplete.
+        """
+        gaps = () if asked.prefix else (_UNLISTED,)
+        return DocumentList(tuple(self._api.documents(asked)), gaps)
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Put the draft into its batch, unposted, once; see :meth:`include.erps.port.Erp.create`.

@@ -6,7 +6,8 @@ GP has no such service for journals of its own: a partner writes it. Paths, memb
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +28,7 @@ from include.erps.dynamics_gp.periods import CalendarFile
 from include.erps.dynamics_gp.sba_calls import REFUSED, NoEnvelope, Reply, SbaCalls
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.soap_journals import SEQUENCE_STEP
-from include.erps.port import Draft, ErpDocument
+from include.erps.port import DocumentsAsked, Draft, ErpDocument
 from include.errors import LookupFailed, NotExecuted, Rejected, UnknownOutcome
 from include.transport import HttpClient, NoAnswer, NotSent
 
@@ -170,6 +171,46 @@ class SbaCompany:
             numbers.append(number)
         return [self._journal(number, draft) for number in sorted(set(numbers))]
 
+    def documents(self, asked: DocumentsAsked) -> list[ErpDocument]:
+        """Every journal of ours that was changed since the first day asked for; one more question for the lines of each,
+        and one for each reference that is not among them.
+
+        :raises LookupFailed: no complete answer.
+        """
+        path, member = self._calls.path(self._settings.paths.journals), self._calls.member
+        drafts = {draft.reference.casefold(): draft for draft in asked.drafts}
+        named = {name.casefold(): name for name in asked.names}
+        first = min([asked.first_day, *(draft.approval_date for draft in asked.drafts)])
+        # A day more: approval days are local, the time of change is UTC.
+        since = {self._calls.name("ModifiedDateFrom"): f"{(first - timedelta(days=1)).isoformat()}T00:00:00Z"}
+        prefix = asked.prefix.casefold()
+        numbers: dict[int, str] = {}
+        seen: set[str] = set()
+        rows = self._calls.items("journals", path, **since)
+        for row in rows:
+            reference, number = str(member(row, "Reference") or "").strip(), member(row, "JournalEntry")
+            name, day = reference.casefold(), str(member(row, "TransactionDate"))[:10]
+            in_days = asked.first_day.isoformat() <= day <= asked.last_day.isoformat()
+            if name in named or (prefix and in_days and name.startswith(prefix)):
+                if not isinstance(number, int):
+                    raise LookupFailed(f"Dynamics GP's list of journals has a row without number under {reference}")
+                numbers[number] = reference
+                seen.add(name)
+        found = [
+            replace(self._journal(number, drafts.get(reference.casefold())), reference=reference)
+            for number, reference in sorted(numbers.items())
+        ]
+        for name in sorted(named.keys() - seen):
+            asked_for = {self._calls.name("Reference"): named[name]}
+            for row in self._calls.items("journals", path, **asked_for):
+                number = member(row, "JournalEntry")
+                if str(member(row, "Reference")).strip().casefold() != name or not isinstance(number, int):
+                    raise LookupFailed(
+                        f"Dynamics GP's look-up of {named[name]} returned journals that were not asked for"
+                    )
+                found.append(replace(self._journal(number, drafts.get(name)), reference=named[name]))
+        return found
+
     def create(self, draft: Draft, batch: str, before_send: Callable[[str], None]) -> ErpDocument:
         """Send the journal once; see :meth:`include.erps.port.Erp.create`."""
         name = draft.reference
@@ -237,7 +278,7 @@ class SbaCompany:
         except (TypeError, ValueError):
             raise LookupFailed("Dynamics GP's answer about fiscal periods cannot be read") from None
 
-    def _journal(self, number: int, draft: Draft) -> ErpDocument:
+    def _journal(self, number: int, draft: Draft | None) -> ErpDocument:
         reply = self._calls.get(f"journal {number}", self._calls.path(self._settings.paths.journals, str(number)))
         if reply is None:
             raise LookupFailed(f"Dynamics GP's journal {number} went away between two questions")
@@ -251,16 +292,11 @@ class SbaCompany:
             raise LookupFailed(f"Dynamics GP's journal {number} cannot be read: {error}") from None
         voided = self._calls.member(row, "IsVoided") is True
         # A currency id is GP's own word; it compares only where the tenant file says what the ISO code is called.
-        currency = self._calls.member(row, "CurrencyId")
-        ours = self._currency(draft)
+        currency = str(self._calls.member(row, "CurrencyId") or "").strip()
         return ErpDocument(
             number=str(number),
             total_cents=sum(value for _, value in lines if value > 0),
-            currency=None
-            if not currency
-            else draft.currency
-            if str(currency).strip() == ours
-            else str(currency).strip(),
+            currency=draft.currency if draft and currency == self._currency(draft) else currency or None,
             posting_date=day,
             lines=tuple(one for one in lines if one[1]),
             live=not voided,

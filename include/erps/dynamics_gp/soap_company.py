@@ -15,7 +15,7 @@ from include.erps.dynamics_gp.periods import CalendarFile
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.soap import Fault, NoEnvelope, Operation, SoapCalls
 from include.erps.dynamics_gp.soap_journals import SoapJournals
-from include.erps.port import Draft, ErpDocument
+from include.erps.port import DocumentsAsked, Draft, ErpDocument
 from include.errors import LookupFailed, Misconfigured, Retryable
 from include.transport import HttpClient
 
@@ -200,6 +200,10 @@ class SoapCompany:
     def find(self, draft: Draft) -> list[ErpDocument]:
         """See :meth:`SoapJournals.find`."""
         return self._journals.find(draft)
+
+    def documents(self, asked: DocumentsAsked) -> list[ErpDocument]:
+        """See :class:`include.erps.dynamics_gp.api.Api`."""
+        return self._journals.documents(asked)
 
     def create(self, draft: Draft, batch: str, before_send: Callable[[str], None]) -> ErpDocument:
         """See :meth:`SoapJournals.create`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from include.erps.dynamics_gp import soap
 from include.erps.dynamics_gp.api import Unreadable, amount, cents, line_text
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.soap import Fault, NoEnvelope, Operation, SoapCalls
-from include.erps.port import Draft, ErpDocument, Line
+from include.erps.port import DocumentsAsked, Draft, ErpDocument, Line
 from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import NoAnswer, NotSent
 
@@ -76,18 +76,68 @@ class SoapJournals:
         """
         context = self._context_of(draft)
         self._requests_left = self._settings.lookup_requests
-        margin = timedelta(seconds=self._settings.clock_margin_s)
-        # A day more on both sides: approval days are local, GP's clock is UTC.
-        since = datetime.combine(draft.approval_date, time()) - timedelta(days=1) - margin
-        until = self._clock().astimezone(UTC).replace(tzinfo=None, microsecond=0) + timedelta(days=1) + margin
-        until = max(until, since + timedelta(days=1))
+        window = self._window(draft.approval_date)
         rows = [
-            *self._listed(context, draft.posting_date, None, (since, until)),
-            *self._listed(context, None, (since, until), (since, until)),
+            *self._listed(context, draft.posting_date, None, window),
+            *self._listed(context, None, window, window),
         ]
         wanted = draft.reference.casefold()
         ours = {(row.journal, row.day): row for row in rows if row.reference.casefold() == wanted}
-        return [self._document(context, row, draft) for _, row in sorted(ours.items())]
+        return [self._document(context, row, draft.reference) for _, row in sorted(ours.items())]
+
+    def documents(self, asked: DocumentsAsked) -> list[ErpDocument]:
+        """Every journal of ours that was changed since the first day asked for, whatever its date; one more question for
+        the lines of each.
+
+        A list by date alone would miss a journal whose date was moved; one by change alone misses none, for what is ours was
+        made after its report was approved. The dates are listed as well, so that GP's clock need not be right.
+
+        :raises LookupFailed: no complete answer.
+        """
+        context = self._context_of(asked.drafts[0] if asked.drafts else None)
+        self._requests_left = self._settings.lookup_requests
+        known = {draft.reference.casefold() for draft in asked.drafts}
+        named = known | {reference.casefold() for reference in asked.references}
+        first = min([asked.first_day, *(draft.approval_date for draft in asked.drafts)])
+        window = self._window(first)
+        rows = [
+            *self._dated(context, asked.first_day, asked.last_day, window),
+            *self._listed(context, None, window, window),
+        ]
+        prefix = asked.prefix.casefold()
+
+        def is_ours(row: Summary) -> bool:
+            if row.reference.casefold() in named:
+                return True
+            in_days = asked.first_day <= _day(row.day) <= asked.last_day
+            return bool(prefix) and in_days and row.reference.casefold().startswith(prefix)
+
+        ours = {(row.journal, row.day): row for row in rows if is_ours(row)}
+        return [
+            replace(self._document(context, row, row.reference), reference=row.reference)
+            for _, row in sorted(ours.items())
+        ]
+
+    def _dated(self, context: Any, first: date, last: date, window: tuple[datetime, datetime]) -> list[Summary]:
+        """The journals of these days; a list of a length that may be a cap is asked for again in halves."""
+        if first == last:
+            return self._listed(context, first, None, window)
+        rows = self._page(context, (first, last), None)
+        if len(rows) < self._settings.list_cap and (not rows or len(rows) % _SUSPECT_MULTIPLE):
+            return rows
+        middle = first + (last - first) // 2
+        return [
+            *self._dated(context, first, middle, window),
+            *self._dated(context, middle + timedelta(days=1), last, window),
+        ]
+
+    def _window(self, first: date) -> tuple[datetime, datetime]:
+        """All times of change from the day before ``first`` on, with a margin for GP's clock."""
+        margin = timedelta(seconds=self._settings.clock_margin_s)
+        # A day more on both sides: approval days are local, GP's clock is UTC.
+        since = datetime.combine(first, time()) - timedelta(days=1) - margin
+        until = self._clock().astimezone(UTC).replace(tzinfo=None, microsecond=0) + timedelta(days=1) + margin
+        return since, max(until, since + timedelta(days=1))
 
     def _listed(
         self,
@@ -96,7 +146,8 @@ class SoapJournals:
         modified: tuple[datetime, datetime] | None,
         window: tuple[datetime, datetime],
     ) -> list[Summary]:
-        rows = self._page(context, day, modified)
+        days = None if day is None else (day, day)
+        rows = self._page(context, days, modified)
         cap = self._settings.list_cap
         suspect = bool(rows) and len(rows) % _SUSPECT_MULTIPLE == 0
         if len(rows) < cap and not suspect:
@@ -107,7 +158,7 @@ class SoapJournals:
         narrow = until - since > _SHORTEST_WINDOW and all(row.modified is not None for row in rows)
         if len(rows) < cap:
             if narrow:
-                halves = [*self._page(context, day, (since, middle)), *self._page(context, day, (middle, until))]
+                halves = [*self._page(context, days, (since, middle)), *self._page(context, days, (middle, until))]
                 known = {(row.journal, row.day) for row in rows}
                 if {(row.journal, row.day) for row in halves} - known:
                     raise LookupFailed(
@@ -124,15 +175,17 @@ class SoapJournals:
             *self._listed(context, day, (middle, until), (middle, until)),
         ]
 
-    def _page(self, context: Any, day: date | None, modified: tuple[datetime, datetime] | None) -> list[Summary]:
+    def _page(
+        self, context: Any, days: tuple[date, date] | None, modified: tuple[datetime, datetime] | None
+    ) -> list[Summary]:
         self._requests_left -= 1
         if self._requests_left < 0:
             raise LookupFailed("too many journals to look through: raise erp.list_cap or erp.lookup_requests")
         restrictions: dict[str, Any] = {}
-        if day is not None:
-            restrictions["Date"] = self._calls.new(
-                "BetweenRestrictionOfNullableOfDateTime", EqualValue=f"{day.isoformat()}T00:00:00"
-            )
+        if days is not None:
+            first, last = (f"{day.isoformat()}T00:00:00" for day in days)
+            asked = {"EqualValue": first} if first == last else {"From": first, "To": last}
+            restrictions["Date"] = self._calls.new("BetweenRestrictionOfNullableOfDateTime", **asked)
         if modified is not None:
             # UTC without a zone: with one, the server would convert it to its own time.
             restrictions["ModifiedDate"] = self._calls.new(
@@ -150,11 +203,11 @@ class SoapJournals:
         except Unreadable as error:
             raise LookupFailed(f"Dynamics GP's list of journals cannot be read: {error}") from None
 
-    def _document(self, context: Any, row: Summary, draft: Draft) -> ErpDocument:
+    def _document(self, context: Any, row: Summary, reference: str) -> ErpDocument:
         key = self._calls.new("GLTransactionKey", JournalId=row.journal, Date=row.day)
         answer = self._asked("GetGLTransactionByKey", f"journal {row.journal}", context, key=key)
         try:
-            return _document(answer, row, draft)
+            return _document(answer, row, reference)
         except Unreadable as error:
             raise LookupFailed(f"Dynamics GP's journal {row.journal} cannot be read: {error}") from None
 
@@ -282,12 +335,12 @@ def _summary(row: etree._Element) -> Summary:
     return Summary(int(number), day, soap.text(row, "Reference") or "", _moment(soap.text(row, "ModifiedDate")))
 
 
-def _document(answer: etree._Element, row: Summary, draft: Draft) -> ErpDocument:
+def _document(answer: etree._Element, row: Summary, reference: str) -> ErpDocument:
     found = soap.child(answer, "GetGLTransactionByKeyResult")
     lines = soap.child(found, "Lines")
     if found is None or lines is None or soap.text(found, "Key/JournalId") != str(row.journal):
         raise Unreadable("it is not what was asked for")
-    if (soap.text(found, "Reference") or "").casefold() != draft.reference.casefold():
+    if (soap.text(found, "Reference") or "").casefold() != reference.casefold():
         raise Unreadable("its reference was changed meanwhile")
     sums = []
     for line in lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date
 from types import TracebackType
@@ -18,7 +19,7 @@ from include.erps.ifs_cloud.session import Session
 from include.erps.ifs_cloud.settings import IfsCloudSettings
 from include.erps.ifs_cloud.site import Site
 from include.erps.ifs_cloud.tokens import ClientCredentials, Tokens
-from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import ExpenseError, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
@@ -98,6 +99,17 @@ class IfsCloudErp:
         :raises LookupFailed: one of the two gives no reliable answer. :raises Misconfigured: the credentials are wrong.
         """
         return self._lookups.vouchers(self._settings.serie(draft), draft.reference)
+
+    def documents(self, asked: DocumentsAsked) -> DocumentList:
+        """Vouchers by the serie of their rows and their date, and by name, from the hold table and the ledger.
+
+        :raises LookupFailed: one of the two gives no reliable answer.
+        """
+        named: dict[str, set[str]] = defaultdict(set)
+        for draft in asked.drafts:
+            named[self._settings.serie(draft)].add(draft.reference)
+        named[self._settings.reference_serie] |= set(asked.references)
+        return DocumentList(tuple(self._lookups.listed(asked, self._settings.reference_serie, named)))
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Create the voucher with its rows, under the tag of a template read right before.

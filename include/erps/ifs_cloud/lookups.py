@@ -7,8 +7,8 @@ only after the company itself has been read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -16,7 +16,7 @@ from include.erps.ifs_cloud import odata
 from include.erps.ifs_cloud.answers import JsonObject, Unreadable, cents, day, etag_of, object_of, text, whole
 from include.erps.ifs_cloud.session import Session, Unavailable
 from include.erps.ifs_cloud.settings import IfsCloudSettings
-from include.erps.port import ErpDocument
+from include.erps.port import DocumentsAsked, ErpDocument
 from include.errors import LookupFailed, Misconfigured, Retryable
 
 Demand = Literal["can", "mandatory", "blocked"]
@@ -201,6 +201,70 @@ class Lookups:
             raise
         except Retryable as error:
             raise LookupFailed(f"The look-up of {reference} in IFS failed: {error}", error.delay_s) from None
+
+    def listed(self, asked: DocumentsAsked, serie: str, named: Mapping[str, Collection[str]]) -> list[ErpDocument]:
+        """Every voucher of our serie dated in these days, and those under the named references, whatever their date.
+
+        Hold table first, then the ledger, as in :meth:`vouchers`. The rows come page by page; one more question for the status
+        of each voucher that is still in the hold table.
+
+        :param named: references by serie.
+        :raises LookupFailed: one of the two gives no reliable answer.
+        """
+        conditions = [
+            odata.both(
+                odata.equal("ReferenceSerie", serie),
+                f"VoucherDate ge {odata.literal(asked.first_day)}",
+                f"VoucherDate le {odata.literal(asked.last_day)}",
+            )
+        ]
+        room = self._settings.max_url_chars - _URL_REST
+        for name, references in sorted(named.items()):
+            for chunk in odata.chunks(sorted(set(references)), self._settings.lookup_chunk, room):
+                conditions.append(
+                    odata.both(odata.equal("ReferenceSerie", name), odata.one_of("ReferenceNumber", chunk))
+                )
+        wanted = {reference for references in named.values() for reference in references}
+        try:
+            held = self._by_reference(self._names.hold, self._names.hold_set, conditions)
+            posted = self._by_reference(self._names.ledger, self._names.ledger_set, conditions)
+            if not held and not posted:
+                self.company_currency()
+            found = {
+                one: rows
+                for one, rows in {**held, **posted}.items()
+                if one[2] in wanted or one[2].startswith(asked.prefix)
+            }
+            in_ledger = {one[0] for one in posted}
+            statuses: dict[tuple[str, int, int], str | None] = {}
+            for key, name, reference in sorted(found):
+                if key not in in_ledger and key not in statuses:
+                    statuses[key] = self._status(key, name, reference)
+            return [
+                replace(self._document(key, rows, statuses.get(key)), reference=reference)
+                for (key, _, reference), rows in sorted(found.items())
+            ]
+        except (LookupFailed, Unreadable, Unavailable) as error:
+            raise LookupFailed(f"IFS's list of vouchers is not reliable: {error}") from None
+        except Misconfigured:
+            raise
+        except Retryable as error:
+            raise LookupFailed(f"IFS's vouchers could not be listed: {error}", error.delay_s) from None
+
+    def _by_reference(
+        self, projection: str, entity_set: str, conditions: Iterable[str]
+    ) -> dict[tuple[tuple[str, int, int], str, str], list[JsonObject]]:
+        """Rows by voucher, serie and reference; each row once."""
+        path = self._path(projection, entity_set)
+        rows: dict[tuple[tuple[str, int, int], str, str], dict[int, JsonObject]] = defaultdict(dict)
+        for condition in conditions:
+            where = odata.both(self._ours, condition)
+            for row in self._session.rows(path, where, _ROW_KEY, _ROW_FIELDS, f"voucher rows in {entity_set}"):
+                if row.get("Company") != self._settings.company_id:
+                    raise LookupFailed(f"{entity_set} returned rows that were not asked for")
+                key = (text(row, "VoucherType"), whole(row, "AccountingYear"), whole(row, "VoucherNo"))
+                rows[key, text(row, "ReferenceSerie"), text(row, "ReferenceNumber")][whole(row, "RowNo")] = row
+        return {one: list(of_one.values()) for one, of_one in rows.items()}
 
     @property
     def _ours(self) -> str:

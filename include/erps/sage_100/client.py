@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.sage_100 import answers
 from include.erps.sage_100.agent import AgentChannel
 from include.erps.sage_100.channel import Channel, Credentials
@@ -21,11 +22,16 @@ from include.erps.sage_100.session import Session
 from include.erps.sage_100.settings import Sage100Settings
 from include.erps.sage_100.site import Site
 from include.erps.site import SiteCheck, SiteQuestions
-from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
+from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import HttpClient, require_https
 
 LIVE = frozenset({"UNPOSTED", "POSTED"})
 """An entry waits in the journal until the accountant runs the register update; both count as exported."""
+
+_UNLISTED = (
+    "Sage 100 can be asked for single references only: an entry under a reference that neither the ledger nor an approved report "
+    "gives would not be seen"
+)
 
 
 class Sage100Erp:
@@ -92,6 +98,23 @@ class Sage100Erp:
         :raises LookupFailed: no reliable answer.
         """
         return [_document(found) for found in self._lookups.entries(draft.reference)]
+
+    def documents(self, asked: DocumentsAsked) -> DocumentList:
+        """Every reference by itself: neither channel lists entries by date or by the beginning of a reference.
+
+        :raises LookupFailed: also when there are more references than ``most_listed``.
+        """
+        if len(asked.names) > self._settings.most_listed:
+            raise LookupFailed(
+                f"{len(asked.names)} references would be looked up in Sage 100, one request each, and erp.most_listed allows "
+                f"{self._settings.most_listed}: compare fewer days at once, or raise it"
+            )
+        found = [
+            replace(_document(entry), reference=reference)
+            for reference in asked.names
+            for entry in self._lookups.entries(reference)
+        ]
+        return DocumentList(tuple(found), (_UNLISTED,))
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Create the entry, once; see :meth:`include.erps.port.Erp.create`.

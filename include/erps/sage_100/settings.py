@@ -67,6 +67,7 @@ class Sage100Settings(ErpSettings):
     max_agent_bytes: int = Field(default=1024 * 1024, ge=4096)
     most_lines: int = Field(default=200, ge=2, le=200)
 
+    most_listed: int = Field(default=5000, ge=1)
     lookup_attempts: int = Field(default=3, ge=1, le=5)
     account_page: int = Field(default=500, ge=1, le=500)
     bulk_accounts_from: int = Field(default=50, ge=1)

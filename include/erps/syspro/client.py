@@ -10,13 +10,15 @@ from types import TracebackType
 from typing import Self
 
 from include.erps.fiscal_calendar import Period
-from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.site import SiteCheck, SiteQuestions
 from include.erps.syspro import answers
 from include.erps.syspro.answers import Unreadable
 from include.erps.syspro.channel import Channel
 from include.erps.syspro.checks import AP_LETTERS, Checks
 from include.erps.syspro.documents import Posting, posting
+from include.erps.syspro.entries import Key, journal_of, key_of
+from include.erps.syspro.listing import listed
 from include.erps.syspro.lookups import Lookups, Row, UnknownAccount
 from include.erps.syspro.outcomes import Outcomes, invoice_number
 from include.erps.syspro.periods import read_calendar
@@ -116,17 +118,21 @@ class SysproErp:
         """
         if draft.kind == "bill":
             return self._find_invoices(draft)
-        journals: dict[tuple[int, int], list[Row]] = defaultdict(list)
+        journals: dict[Key, list[Row]] = defaultdict(list)
         names = self._settings.tables
         try:
             for row in self._lookups.entries(draft.reference, len(draft.sent_lines)):
-                year, number = answers.whole(row[names.journal_year]), answers.whole(row[names.journal_number])
-                if not year or not number:
-                    raise Unreadable("an entry without year or journal number")
-                journals[year, number].append(row)
-            return [self._journal(draft, key, rows) for key, rows in sorted(journals.items())]
+                journals[key_of(row, names)].append(row)
+            return [journal_of(key, rows, names, draft.posting_date) for key, rows in sorted(journals.items())]
         except Unreadable as error:
             raise LookupFailed(f"SYSPRO's entries of {draft.reference} cannot be read: {error}") from None
+
+    def documents(self, asked: DocumentsAsked) -> DocumentList:
+        """Journals by their entries' references, and the supplier's invoices; a cancelled journal has no entries any more.
+
+        :raises LookupFailed: the list would be incomplete.
+        """
+        return listed(self._lookups, self._settings, asked)
 
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Post the draft, once; see :meth:`include.erps.port.Erp.create`."""
@@ -211,23 +217,6 @@ class SysproErp:
             raise Misconfigured(_TOO_LONG) from None
         return self._outcomes.validated(draft, reply)
 
-    def _journal(self, draft: Draft, key: tuple[int, int], rows: Sequence[Row]) -> ErpDocument:
-        names = self._settings.tables
-        lines = tuple(
-            (row[names.journal_account], _signed(row, names.journal_side, names.journal_value)) for row in rows
-        )
-        days = {answers.day(row[names.journal_date]) for row in rows}
-        # An entry on another day than ours must be seen, so it wins.
-        strange = next((day for day in sorted(day for day in days if day) if day != draft.posting_date), None)
-        posted = {row[names.journal_posted].upper() for row in rows}
-        return ErpDocument(
-            number=f"{key[0]}/{key[1]}",
-            total_cents=sum(cents for _, cents in lines if cents > 0),
-            posting_date=None if None in days else strange or draft.posting_date,
-            lines=lines,
-            status="P" if posted == {"Y"} else "U" if posted == {"N"} else None,
-        )
-
     def _find_invoices(self, draft: Draft) -> list[ErpDocument]:
         if not self._settings.supplier:
             raise LookupFailed("No supplier is set: erp.supplier in the tenant file")
@@ -262,15 +251,3 @@ class SysproErp:
             return HttpClient(url, verify=self._verify, request_timeout_s=self._timeout_s)
         except (ValueError, OSError) as error:
             raise Misconfigured(f"The SYSPRO connection: {error}") from None
-
-
-def _signed(row: Row, side: str, value: str) -> int:
-    """Stored amounts have no sign; the entry's type tells debit (D) from credit (C)."""
-    cents = answers.cents(row[value])
-    match row[side].upper():
-        case "D":
-            return cents
-        case "C":
-            return -cents
-        case other:
-            raise Unreadable(f"an entry of type {other!r}")

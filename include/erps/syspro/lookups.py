@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from include.erps.syspro import answers
 from include.erps.syspro.answers import Unreadable
@@ -19,6 +20,8 @@ from include.errors import LookupFailed, Misconfigured, Retryable
 
 Equal = tuple[str, str]
 """A column and the value that it must have."""
+Condition = Equal | tuple[str, str, str]
+"""A column, one of SYSPRO's conditions (``EQ`` where none is named), and a value."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Lookups:
         fixed = [(names.analysis_category, str(category))]
         if names.analysis_company:
             fixed.append((names.analysis_company, self._gl_company))
-        groups = [(*fixed, (names.analysis_code, code)) for code in codes]
+        groups: list[list[Condition]] = [[*fixed, (names.analysis_code, code)] for code in codes]
         return {row[names.analysis_code] for row in self._any_of(names.analysis, [names.analysis_code], groups)}
 
     def supplier_on_hold(self, supplier: str) -> bool | None:
@@ -105,17 +108,56 @@ class Lookups:
         rows = self.rows(names.suppliers, columns, [((names.supplier_code, supplier),)], limit=10)
         return rows[0][names.supplier_hold].upper() not in ("", "N") if rows else None
 
+    def entries_of(self, references: Sequence[str]) -> list[Row]:
+        """All ledger entries of this company under any of the references, in as few requests as their number allows."""
+        names = self._tables
+        groups = [
+            ((names.journal_reference, reference), (names.journal_company, self._gl_company))
+            for reference in references
+        ]
+        return self._ours(self._any_of(names.journals, self._entry_columns, groups, names.journal_number))
+
+    def entries_like(self, prefix: str, first: date, last: date) -> list[Row]:
+        """All ledger entries of this company whose reference begins with ``prefix``, dated ``first`` to ``last``."""
+        names = self._tables
+        asked: list[Condition] = [
+            (names.journal_reference, "LIKE", f"{prefix}%"),
+            (names.journal_company, self._gl_company),
+            (names.journal_date, "GE", first.isoformat()),
+            (names.journal_date, "LE", last.isoformat()),
+        ]
+        limit = self._settings.lookup_rows | 1
+        return self._ours(
+            self.rows(names.journals, self._entry_columns, [asked], limit=limit, order=names.journal_number)
+        )
+
+    def invoices_like(self, supplier: str, prefix: str, first: date, last: date) -> list[Row]:
+        """The invoices of a supplier whose number begins with ``prefix``, dated ``first`` to ``last``."""
+        names = self._tables
+        asked: list[Condition] = [
+            (names.invoice_supplier, supplier),
+            (names.invoice_number, "LIKE", f"{prefix}%"),
+            (names.invoice_date, "GE", first.isoformat()),
+            (names.invoice_date, "LE", last.isoformat()),
+        ]
+        return self.rows(names.invoices, self._invoice_columns, [asked], limit=self._settings.lookup_rows | 1)
+
+    def invoices_of(self, supplier: str, numbers: Sequence[str]) -> list[Row]:
+        """The invoices of a supplier under any of the numbers, in as few requests as possible."""
+        names = self._tables
+        groups = [((names.invoice_supplier, supplier), (names.invoice_number, number)) for number in numbers]
+        return self._any_of(names.invoices, self._invoice_columns, groups)
+
+    def prove_ledger(self) -> None:
+        """:raises LookupFailed: the ledger shows nothing of this company, so that finding nothing would prove nothing."""
+        self._prove_ledger()
+
     def entries(self, reference: str, lines: int) -> list[Row]:
         """All ledger entries of this company that carry a reference.
 
         :param lines: how many entries one journal of ours has.
         """
-        names = self._tables
-        columns = [
-            names.journal_company, names.journal_year, names.journal_period, names.journal_number, names.journal_entry,
-            names.journal_side, names.journal_account, names.journal_value, names.journal_reference, names.journal_date,
-            names.journal_posted,
-        ]  # fmt: skip
+        names, columns = self._tables, self._entry_columns
         asked = ((names.journal_reference, reference), (names.journal_company, self._gl_company))
         rows = self.rows(
             # More than one journal fits, so that a second one under our reference is always seen. Odd, so that two journals
@@ -134,9 +176,8 @@ class Lookups:
     def invoices(self, supplier: str, invoice: str) -> list[Row]:
         """The invoices of a supplier under one number, compared without case."""
         names = self._tables
-        columns = [names.invoice_supplier, names.invoice_number, names.invoice_date, names.invoice_value]
         asked = ((names.invoice_supplier, supplier), (names.invoice_number, invoice))
-        rows = self.rows(names.invoices, columns, [asked], limit=10)
+        rows = self.rows(names.invoices, self._invoice_columns, [asked], limit=10)
         wanted = (supplier.upper().lstrip("0"), invoice.upper())
         found = {(row[names.invoice_supplier].upper().lstrip("0"), row[names.invoice_number].upper()) for row in rows}
         if found - {wanted}:
@@ -173,7 +214,7 @@ class Lookups:
         self,
         table: str,
         columns: Sequence[str],
-        where: Sequence[Sequence[Equal]],
+        where: Sequence[Sequence[Condition]],
         *,
         limit: int,
         order: str | None = None,
@@ -193,7 +234,28 @@ class Lookups:
             if limit <= earlier:
                 raise LookupFailed(f"{table} has more rows for this question than erp.lookup_max_rows allows")
 
-    def _any_of(self, table: str, columns: Sequence[str], groups: Sequence[Sequence[Equal]]) -> list[Row]:
+    @property
+    def _entry_columns(self) -> list[str]:
+        names = self._tables
+        return [
+            names.journal_company, names.journal_year, names.journal_period, names.journal_number, names.journal_entry,
+            names.journal_side, names.journal_account, names.journal_value, names.journal_reference, names.journal_date,
+            names.journal_posted,
+        ]  # fmt: skip
+
+    @property
+    def _invoice_columns(self) -> list[str]:
+        names = self._tables
+        return [names.invoice_supplier, names.invoice_number, names.invoice_date, names.invoice_value]
+
+    def _ours(self, rows: list[Row]) -> list[Row]:
+        if any(not self._same_company(row[self._tables.journal_company]) for row in rows):
+            raise LookupFailed("SYSPRO's list of ledger entries holds entries of another company")
+        return rows
+
+    def _any_of(
+        self, table: str, columns: Sequence[str], groups: Sequence[Sequence[Condition]], order: str | None = None
+    ) -> list[Row]:
         found: list[Row] = []
         waiting = [
             list(groups[at : at + self._settings.lookup_chunk])
@@ -207,11 +269,13 @@ class Lookups:
             ):
                 waiting += [chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]]
             else:
-                found += self.rows(table, columns, chunk, limit=max(len(chunk) + 1, self._settings.lookup_rows))
+                found += self.rows(
+                    table, columns, chunk, limit=max(len(chunk) + 1, self._settings.lookup_rows) | 1, order=order
+                )
         return found
 
     def _page(
-        self, table: str, columns: Sequence[str], where: Sequence[Sequence[Equal]], limit: int, order: str | None
+        self, table: str, columns: Sequence[str], where: Sequence[Sequence[Condition]], limit: int, order: str | None
     ) -> list[Row]:
         document = _comfnd(table, columns, where, limit, order or columns[0])
         reply = self._asked("COMFND", document, table, may_be_empty=True)
@@ -272,17 +336,17 @@ class Lookups:
         )
 
 
-def _comfnd(table: str, columns: Sequence[str], where: Sequence[Sequence[Equal]], limit: int, order: str) -> str:
+def _comfnd(table: str, columns: Sequence[str], where: Sequence[Sequence[Condition]], limit: int, order: str) -> str:
     """Groups joined by Or, conditions by And. Every condition stands in brackets of its own: And binds closer than Or."""
     expressions = "".join(
         "<Expression><OpenBracket>(</OpenBracket>"
         + (leaf("AndOr", "And" if within else "Or") if group_at or within else "")
-        + leaf("Column", column)
-        + leaf("Condition", "EQ")
-        + leaf("Value", value)
+        + leaf("Column", condition[0])
+        + leaf("Condition", condition[1] if len(condition) == 3 else "EQ")
+        + leaf("Value", condition[-1])
         + "<CloseBracket>)</CloseBracket></Expression>"
         for group_at, group in enumerate(where)
-        for within, (column, value) in enumerate(group)
+        for within, condition in enumerate(group)
     )
     named = "".join(leaf("Column", column) for column in columns)
     return (

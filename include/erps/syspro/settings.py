@@ -132,6 +132,7 @@ class SysproSettings(ErpSettings):
     lookup_chunk: int = Field(default=40, ge=1)
     lookup_rows: int = Field(default=500, ge=2)
     lookup_max_rows: int = Field(default=20000, ge=2)
+    lists_by_prefix: bool = True
 
     sizes: FieldSizes = FieldSizes()
     tables: TableNames = TableNames()

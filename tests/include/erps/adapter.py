@@ -63,6 +63,12 @@ class Adapter(ABC):
     """A document whose expenses are negative as a whole."""
     takes_reference_twice: ClassVar[bool] = True
     """The server makes a second document with the same reference."""
+    prefix: ClassVar[str] = ""
+    """How the references of :meth:`draft` begin."""
+    lists_unknown: ClassVar[bool] = True
+    """:meth:`Erp.documents` shows documents that nobody named."""
+    questions_per_document: ClassVar[int] = 0
+    """What each further document costs :meth:`Erp.documents`: its lines, its status, or the look-up itself."""
     voids: ClassVar[bool] = True
     alters: ClassVar[bool] = True
 

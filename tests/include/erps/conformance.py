@@ -25,6 +25,7 @@ from include.erps.site import SiteQuestions
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.sandbox.faults import Action, Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from tests.include.erps.adapter import DAY, TEXT, Adapter
+from tests.include.erps.listing_conformance import ListingConformance
 
 TIMEOUT_S = 0.6
 SLOW_S = 1.2
@@ -122,7 +123,7 @@ def everything_said(error: BaseException) -> str:
     return "\n".join(said)
 
 
-class Conformance:
+class Conformance(ListingConformance):
     adapter_class: ClassVar[type[Adapter]]
 
     @pytest.fixture

@@ -20,6 +20,8 @@ class SoapAdapter(Adapter):
     service = "dynamics_gp"
     look_up = "GetGLTransactionList"
     create = "CreateGLTransaction"
+    prefix = "EXP "
+    questions_per_document = 1
     refuses_closed_period = False
     changes: ClassVar[dict[str, Any]] = {"api": "soap", "company_id": 7}
     auth: ClassVar[Any] = "ntlm"

@@ -18,6 +18,7 @@ class IfsCloudAdapter(Adapter):
     create = "Create"
     log_on = "Token"
     keeps_token = True
+    questions_per_document = 1
     definite: ClassVar[dict[str, type[Exception]]] = {"429": NotExecuted}
     in_ledger: ClassVar[bool] = False
     """Whether vouchers move to the ledger at once."""

@@ -15,6 +15,8 @@ from tests.include.erps.conformance import Conformance
 class AgentAdapter(Adapter):
     service = "sage_100"
     look_up = "agent:FindEntries"
+    lists_unknown = False
+    questions_per_document = 1
     create = "agent:CreateEntry"
     # Windows-1252 has neither the stroke nor the ideograph.
     text_kept = "Café & <Ló> \"5%\" 'é' ? €"

@@ -15,6 +15,7 @@ class SysproAdapter(Adapter):
     look_up = "Query/Query:COMFND"
     create = "Transaction/Post:GENTJL"
     log_on = "Logon"
+    prefix = "EXP-"
     # Windows-1252 has neither the stroke nor the ideograph.
     text_kept = "Café & <Ló> \"5%\" 'é' ? €"
     transport: ClassVar[str] = "rest"
@@ -145,7 +146,7 @@ class SysproInvoiceAdapter(SysproAdapter):
         self.company.ap_closed.add("P")
 
     def alter(self, draft: Draft) -> None:
-        (invoice,) = self.company.invoices
+        (invoice,) = (one for one in self.company.invoices if one.invoice == draft.reference)
         invoice.cents += 1
 
 

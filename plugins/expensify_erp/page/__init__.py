@@ -1,0 +1,1 @@
+"""The ledger page: what finance sees, inside Airflow's own UI and behind its own doors."""
