@@ -331,6 +331,9 @@ def _insert_batch(ledger: Ledger, connection: sa.Connection, table: sa.Table, ba
         values = [[_sqlite(row[name]) for name in names] for row in batch]
         cursor.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", values)
         return
+    if not connection.in_transaction():
+        # COPY goes past SQLAlchemy, which would see nothing to commit.
+        connection.begin()
     text = io.StringIO()
     csv.writer(text).writerows([_copied(row[name]) for name in names] for row in batch)
     text.seek(0)
