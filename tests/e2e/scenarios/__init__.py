@@ -1,6 +1,6 @@
 """The scenarios; importing this package fills ``tests.e2e.suite.SCENARIOS``."""
 
 from tests.e2e.scenarios import windows  # first: the longest  # isort: skip
-from tests.e2e.scenarios import crashes, holds, ledger_page, setups
+from tests.e2e.scenarios import crashes, holds, ledger_page, reference_data, setups, telling
 
-__all__ = ["crashes", "holds", "ledger_page", "setups", "windows"]
+__all__ = ["crashes", "holds", "ledger_page", "reference_data", "setups", "telling", "windows"]
