@@ -44,7 +44,10 @@ def forbidden(folder: str, *modules: str) -> list[str]:
         ("include", ["airflow", "expensify_erp", "dags", "plugins", "scripts", "tests"]),
         ("plugins/expensify_erp/hooks", ["expensify_erp.operators", "include.sandbox", "scripts", "tests"]),
         ("plugins/expensify_erp/operators", ["include.sandbox", "scripts", "tests"]),
-        ("plugins/expensify_erp/page", ["expensify_erp.operators", "include.erps", "include.sandbox", "scripts", "tests"]),
+        (
+            "plugins/expensify_erp/page",
+            ["expensify_erp.operators", "include.erps", "include.sandbox", "scripts", "tests"],
+        ),
         ("dags", ["expensify_erp.hooks", "include.ledger", "include.sandbox", "scripts", "tests"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

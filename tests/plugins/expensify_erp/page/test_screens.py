@@ -306,3 +306,17 @@ def test_links_keep_what_is_set_and_drop_the_rest() -> None:
     values = {"tenant": "a b", "state": ["held", "posted"], "text": None, "from": ""}
     assert query(values, cursor="x") == "?tenant=a+b&state=held&state=posted&cursor=x"
     assert query({"tenant": None}) == ""
+
+
+def test_behind_a_path_of_a_proxy_every_address_of_the_page_begins_with_it(
+    page: Callable[[str | None], TestClient], midwest: Company
+) -> None:
+    inner = page("admin")
+    inner.app.root_path = "/airflow"  # type: ignore[attr-defined]
+    inner.base_url = "http://airflow.example/airflow/expense-ledger"
+    shown = inner.get("/journals", headers=HTML).text
+    addresses = re.findall(r'(?:href|src|action)="(/[^"]*)"', shown)
+    assert addresses
+    assert [address for address in addresses if not address.startswith("/airflow/expense-ledger/")] == []
+    assert 'data-airflow="/airflow/"' in shown
+    assert re.findall(r'aria-current="page">([^<]+)<', shown) == ["Journals"]
