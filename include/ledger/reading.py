@@ -42,7 +42,7 @@ def reading_of(
     unlabelled: set[str] = set()
     asked_at: datetime | None = None
     part: Part | None = None
-    for item in read_export(chain([first], lines)):
+    for item in read_export(chain([first], lines), plain=True):
         if isinstance(item, Part):
             part = item
             if _is_label_probe(part):
