@@ -77,7 +77,11 @@ def _report(chance: random.Random, report_id: str, day: date, total: int) -> dic
         "policyName": "Midwest Manufacturing",
         "isACHReimbursed": False,
         "approvers": [
-            {"email": f"manager{person % 200}@company.example", "date": f"{day:%Y-%m-%d}", "name": f"Manager {person % 200}"}
+            {
+                "email": f"manager{person % 200}@company.example",
+                "date": f"{day:%Y-%m-%d}",
+                "name": f"Manager {person % 200}",
+            }
         ],
     }
 
@@ -117,5 +121,9 @@ def _expense(chance: random.Random, report_id: str, transaction_id: int, day: da
         "type": "transaction",
     }
     if is_card:
-        line |= {"cardName": "Corporate", "cardID": str(chance.randrange(10**6)), "cardLast4": f"{chance.randrange(10**4):04d}"}
+        line |= {
+            "cardName": "Corporate",
+            "cardID": str(chance.randrange(10**6)),
+            "cardLast4": f"{chance.randrange(10**4):04d}",
+        }
     return {name: value for name, value in line.items() if value != ""}

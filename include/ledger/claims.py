@@ -262,11 +262,11 @@ def _expense_rows(
         known = snapshot.journals.get(content.key)
         lines_of = outcomes[content.key].lines_of
         for report_id, facts in content.expenses.items():
-            for fact in facts:
+            for fact, numbers in zip(facts, lines_of[report_id], strict=True):
                 row = stored.expense_row(scope, report_id, content.key, fact)
                 # A journal from before a renaming keeps the old name on all its rows.
                 row["tenant"] = known.tenant if known is not None else scope.tenant
-                row["debit_line"], row["credit_line"] = lines_of.get(fact.transaction_id, (None, None))
+                row["debit_line"], row["credit_line"] = numbers
                 rows.append(row)
     return rows
 
