@@ -127,7 +127,7 @@ class Frame:
         return record
 
     def take_expense(self, report_id: str, transaction_id: str) -> bool:
-        """Count an expense line that was read elsewhere; false, and nothing counted, where it must be looked at by :meth:`step`."""
+        """Count an expense line that was read elsewhere; false, and nothing counted, where :meth:`step` must look at it."""
         if report_id != self.report_id or not transaction_id or transaction_id.isspace():
             return False
         self.line += 1
