@@ -15,9 +15,9 @@ REPORTS_PER_RENDERING = 5000
 FIRST_DAY = date(2026, 10, 1)
 DAYS = 30
 STARTED_AT = "2026-11-02T06:00:00+00:00"
-CATEGORIES = [f"Category {number:02d}" for number in range(1, 41)]
+CATEGORIES = [f"Category {number:02d}" for number in range(1, 26)]
 PLANTS = [f"Plant {number}" for number in range(1, 13)]
-PROJECTS = [f"Project {number:03d}" for number in range(1, 61)]
+PROJECTS = {plant: [f"{plant} project {number}" for number in range(1, 5)] for plant in PLANTS}
 CARDS = ["Amex Corp", "Chase Ink"]
 
 
@@ -106,8 +106,8 @@ def _expense(chance: random.Random, report_id: str, transaction_id: int, day: da
         "tag": plant,
         "ntag1": plant,
     }
-    if chance.random() < 0.5:
-        line["ntag2"] = chance.choice(PROJECTS)
+    if chance.random() < 0.3:
+        line["ntag2"] = chance.choice(PROJECTS[plant])
         line["tag"] = f"{plant}:{line['ntag2']}"
     line |= {
         "reimbursable": not is_card,

@@ -107,28 +107,25 @@ def _expense_facts(expense: Expense, report_currency: str | None) -> ExpenseFact
 def _plain_facts(expense: PlainExpense, report_currency: str | None) -> ExpenseFacts:
     """The same as :func:`_expense_facts`; texts that repeat are kept once."""
     amount, modified, converted = expense.amount, expense.modified_amount, expense.converted_amount
-    currency = _shared(expense.currency)
+    currency, category, bank, card_name = expense.currency, expense.category, expense.bank, expense.card_name
     spent = expense.modified_created or expense.created
+    merchant = expense.modified_merchant or expense.merchant
     return ExpenseFacts(
         expense.transaction_id,
-        effective_cents(amount, modified, converted, currency, report_currency),
+        effective_cents(amount, modified, converted, currency or None, report_currency),
         amount,
         modified,
         converted,
-        currency,
+        intern(currency) if currency else None,
         plain_day(spent) if spent else None,
-        _shared(expense.modified_merchant or expense.merchant),
-        _shared(expense.category),
-        _shared(expense.category_gl_code),
+        intern(merchant) if merchant else None,
+        intern(category) if category else None,
+        expense.category_gl_code or None,
         plain_tags(expense.tag_fields),
         expense.reimbursable is not False,
-        _shared(expense.bank),
-        _shared(expense.card_name),
-        _shared(expense.card_last4),
-        _shared(expense.tax_code),
+        intern(bank) if bank else None,
+        intern(card_name) if card_name else None,
+        expense.card_last4 or None,
+        expense.tax_code or None,
         expense.modified_tax_amount or expense.tax_amount,
     )
-
-
-def _shared(text: str | None) -> str | None:
-    return intern(text) if text else None

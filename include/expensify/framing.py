@@ -126,6 +126,16 @@ class Frame:
             self.fail("a record of unknown kind" if "responseCode" not in record else "an error answer of Expensify")
         return record
 
+    def take_report(self, report_id: str) -> bool:
+        """Count a report line that was read elsewhere; false, and nothing counted, where :meth:`step` must look at it."""
+        if self._announced is None or self.report_id is not None or not report_id or report_id.isspace():
+            return False
+        self.line += 1
+        self.lines += 1
+        self.report_id = report_id
+        self._expenses_here = 0
+        return True
+
     def take_expense(self, report_id: str, transaction_id: str) -> bool:
         """Count an expense line that was read elsewhere; false, and nothing counted, where :meth:`step` must look at it."""
         if report_id != self.report_id or not transaction_id or transaction_id.isspace():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from include.expensify.values import MAX_CENTS, plain_day
+from include.expensify.values import MAX_CENTS, STATUSES, plain_day
 
 TAG_LEVELS = 4
 """A line with further levels is read value by value; most workspaces have one or two."""
@@ -125,19 +125,76 @@ class PlainExpense(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_fie
             self.ntag4_gl_code,
         )
 
-    @property
-    def spent_on(self) -> str | None:
-        """The day of the purchase, as written."""
-        return self.modified_created or self.created
+
+class PlainApprover(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """One approval, dates as in :class:`PlainReport`."""
+
+    email: str | None = None
+    date: str | None = None
+    name: str | None = None
 
 
-_DECODE = msgspec.json.Decoder(PlainExpense).decode
+_REPORT_NAMES = {
+    "report_id": "reportID",
+    "old_report_id": "oldReportID",
+    "report_name": "reportName",
+    "state_num": "stateNum",
+    "account_email": "accountEmail",
+    "account_id": "accountID",
+    "submitter_user_id": "submitterUserID",
+    "submitter_payroll_id": "submitterPayrollID",
+    "employee_custom_field_1": "employeeCustomField1",
+    "employee_custom_field_2": "employeeCustomField2",
+    "submitter_name": "submitterName",
+    "manager_email": "managerEmail",
+    "manager_user_id": "managerUserID",
+    "manager_name": "managerName",
+    "policy_id": "policyID",
+    "policy_name": "policyName",
+    "is_ach_reimbursed": "isACHReimbursed",
+    "entry_id": "entryID",
+}
+
+
+class PlainReport(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_field="k", tag="R", rename=_REPORT_NAMES):
+    """One report line, values as they stand."""
+
+    report_id: str
+    old_report_id: str | None = None
+    report_name: str | None = None
+    status: str | None = None
+    state_num: int | None = None
+    account_email: str | None = None
+    account_id: str | None = None
+    submitter_user_id: str | None = None
+    submitter_payroll_id: str | None = None
+    employee_custom_field_1: str | None = None
+    employee_custom_field_2: str | None = None
+    submitter_name: str | None = None
+    manager_email: str | None = None
+    manager_user_id: str | None = None
+    manager_name: str | None = None
+    created: str | None = None
+    submitted: str | None = None
+    approved: str | None = None
+    reimbursed: str | None = None
+    currency: str | None = None
+    total: int | None = None
+    policy_id: str | None = None
+    policy_name: str | None = None
+    is_ach_reimbursed: bool | None = None
+    entry_id: str | None = None
+    approvers: list[PlainApprover] | None = None
+
+
+_EXPENSE = msgspec.json.Decoder(PlainExpense).decode
+_REPORT = msgspec.json.Decoder(PlainReport).decode
 
 
 def plain_expense(line: bytes) -> PlainExpense | None:
     """The expense of a line about which there is nothing to say; ``None`` for every other line."""
     try:
-        expense = _DECODE(line)
+        expense = _EXPENSE(line)
     except (msgspec.MsgspecError, ValueError):
         return None
     for cents in (
@@ -153,3 +210,21 @@ def plain_expense(line: bytes) -> PlainExpense | None:
         if written and plain_day(written) is None:
             return None
     return expense
+
+
+def plain_report(line: bytes) -> PlainReport | None:
+    """The report of a line about which there is nothing to say; ``None`` for every other line."""
+    try:
+        report = _REPORT(line)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    for cents in (report.state_num, report.total):
+        if cents and not -MAX_CENTS < cents < MAX_CENTS:
+            return None
+    if report.status and report.status.strip().lower() not in STATUSES:
+        return None
+    approvals = [approver.date for approver in report.approvers or ()]
+    for written in (report.created, report.submitted, report.approved, report.reimbursed, *approvals):
+        if written and plain_day(written) is None:
+            return None
+    return report

@@ -16,8 +16,20 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from include.expensify.framing import Frame, IncompleteExport, Totals, exact_step, verify
-from include.expensify.plain import PlainExpense, plain_expense
-from include.expensify.values import Defect, Moment, Status, cents, flag, moment, number, status, text
+from include.expensify.plain import PlainExpense, PlainReport, plain_expense, plain_report
+from include.expensify.values import (
+    STATUSES,
+    Defect,
+    Moment,
+    Status,
+    cents,
+    flag,
+    moment,
+    number,
+    plain_moment,
+    status,
+    text,
+)
 
 __all__ = [
     "Approver",
@@ -159,18 +171,25 @@ def read_export(lines: Iterable[bytes], *, plain: bool = False) -> Iterator[Part
 
     A report may come in several parts (windows overlap, and reports are asked for by ID as well).
 
-    :param plain: expenses about which there is nothing to say come as :class:`PlainExpense`, at a tenth of the cost.
+    :param plain: lines about which there is nothing to say are read at a tenth of the cost; such expenses come as
+        :class:`PlainExpense`.
     :raises IncompleteExport: when the iteration reaches the place; what was yielded before must then not be used, so run
         :func:`verify` first, or use the reports only after the last one.
     """
-    head: dict[str, Any] = {}
+    head: dict[str, Any] | PlainReport = {}
     expenses: list[Expense | PlainExpense] = []
     frame = Frame()
     for line in lines:
-        usual = plain_expense(line) if plain and b'"E"' in line[:9] else None
-        if usual is not None and frame.take_expense(usual.report_id, usual.transaction_id):
-            expenses.append(usual)
-            continue
+        if plain and b'"E"' in line[:9]:
+            expense = plain_expense(line)
+            if expense is not None and frame.take_expense(expense.report_id, expense.transaction_id):
+                expenses.append(expense)
+                continue
+        elif plain and b'"R"' in line[:9]:
+            report = plain_report(line)
+            if report is not None and frame.take_report(report.report_id):
+                head, expenses = report, []
+                continue
         record = exact_step(frame, line)
         if record is None:
             continue
@@ -264,7 +283,7 @@ def _expense(record: dict[str, Any], report_id: str) -> Expense:
     )
 
 
-def _report(record: dict[str, Any], expenses: list[Expense | PlainExpense]) -> Report:
+def _report(record: dict[str, Any] | PlainReport, expenses: list[Expense | PlainExpense]) -> Report:
     found: list[Defect] = []
     if len({expense.transaction_id for expense in expenses}) < len(expenses):
         seen: set[str] = set()
@@ -273,6 +292,8 @@ def _report(record: dict[str, Any], expenses: list[Expense | PlainExpense]) -> R
             if expense.transaction_id in seen:
                 found.append(Defect("transactionID", "duplicate", expense.transaction_id))
             seen.add(expense.transaction_id)
+    if isinstance(record, PlainReport):
+        return _plain_report(record, expenses, found)
     return Report(
         report_id=str(record["reportID"]),
         old_report_id=text(record, "oldReportID", found),
@@ -302,6 +323,41 @@ def _report(record: dict[str, Any], expenses: list[Expense | PlainExpense]) -> R
         approvers=_approvers(record.get("approvers"), found),
         expenses=tuple(expenses),
         defects=tuple(found),
+    )
+
+
+def _plain_report(report: PlainReport, expenses: list[Expense | PlainExpense], defects: list[Defect]) -> Report:
+    return Report(
+        report_id=report.report_id,
+        old_report_id=report.old_report_id or None,
+        report_name=report.report_name or None,
+        status=STATUSES[report.status.strip().lower()] if report.status else None,
+        state_num=report.state_num,
+        account_email=report.account_email or None,
+        account_id=report.account_id or None,
+        submitter_user_id=report.submitter_user_id or None,
+        submitter_payroll_id=report.submitter_payroll_id or None,
+        employee_custom_field_1=report.employee_custom_field_1 or None,
+        employee_custom_field_2=report.employee_custom_field_2 or None,
+        submitter_name=report.submitter_name or None,
+        manager_email=report.manager_email or None,
+        manager_user_id=report.manager_user_id or None,
+        manager_name=report.manager_name or None,
+        created=plain_moment(report.created),
+        submitted=plain_moment(report.submitted),
+        approved=plain_moment(report.approved),
+        reimbursed=plain_moment(report.reimbursed),
+        currency=report.currency or None,
+        total=report.total,
+        policy_id=report.policy_id or None,
+        policy_name=report.policy_name or None,
+        is_ach_reimbursed=report.is_ach_reimbursed,
+        entry_id=report.entry_id or None,
+        approvers=tuple(
+            Approver(one.email or None, plain_moment(one.date), one.name or None) for one in report.approvers or ()
+        ),
+        expenses=tuple(expenses),
+        defects=tuple(defects),
     )
 
 

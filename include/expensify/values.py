@@ -30,7 +30,7 @@ _MOMENT = re.compile(
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 # The words of Expensify's pages and those of its API for the same five states.
-_STATUS: dict[str, Status] = {
+STATUSES: dict[str, Status] = {
     "open": "OPEN",
     "submitted": "SUBMITTED",
     "processing": "SUBMITTED",
@@ -182,6 +182,11 @@ def plain_day(written: str) -> date | None:
     return _day(written[:10]) if _TIME.fullmatch(written, 10) is not None else None
 
 
+def plain_moment(written: str | None) -> Moment | None:
+    """The moment of a text for which :func:`plain_day` knows a day; ``None`` for an unset one."""
+    return _moment(written) if written else None
+
+
 @lru_cache(maxsize=4096)
 def _moment(written: str) -> Moment | None:
     if len(written) == 19 and plain_day(written) is not None:
@@ -222,7 +227,7 @@ def status(record: dict[str, Any], field: str, defects: list[Defect]) -> Status 
     word = text(record, field, defects)
     if word is None or not word.strip():
         return None
-    known = _STATUS.get(word.strip().lower())
+    known = STATUSES.get(word.strip().lower())
     if known is None:
         _defect(defects, field, "unknown", word)
     return known
