@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos run test test-fast test-airflow e2e lint format lock clean venv
+.PHONY: help kerberos run test test-fast test-airflow e2e bench lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,10 +41,20 @@ test-airflow:
 e2e: venv  ## the long lists of end-to-end tests
 	$(PYTEST) -m e2e
 
+bench: .run/bench/venv/complete  ## speed and cost beside what else one would use; ROWS=parse,intake measures only these
+	@.run/bench/venv/bin/python -m bench $(subst $(comma), ,$(ROWS))
+
+comma := ,
+.run/bench/venv/complete: requirements.lock requirements-bench.txt | venv
+	@mkdir -p .run/bench && $(BIN)/uv venv --quiet --clear --python $(BIN)/python .run/bench/venv
+	@UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip install --quiet --python .run/bench/venv/bin/python --require-hashes -r requirements.lock
+	@UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip install --quiet --python .run/bench/venv/bin/python -r requirements-bench.txt
+	@touch $@
+
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(wildcard include plugins dags scripts)
+	$(BIN)/mypy $(wildcard include plugins dags scripts bench)
 
 format: venv  ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
