@@ -46,7 +46,7 @@ PARAMS = {
 }
 """
 
-STATIC_DAG = '''
+STATIC_DAG = """
 with DAG(
     dag_id="expenses__tenant_{n}",
     schedule=CronDataIntervalTimetable("0 6 * * *", timezone="America/Chicago"),
@@ -72,7 +72,7 @@ with DAG(
     acknowledge = AcknowledgeOperator(task_id="acknowledge", tenant="tenant_{n}", trigger_rule="all_done")
     extract >> transform >> validate >> load >> acknowledge
 dag_{n}.params = ParamsDict(PARAMS)
-'''
+"""
 
 FACTORY_FILE = """\
 from pathlib import Path

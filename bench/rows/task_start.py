@@ -13,7 +13,8 @@ def measure(repeats: int) -> list[Result]:
     side = Side("task_start", (str(PROJECT / "dags" / "expenses.py"), "expenses__tenant_0"))
     home = {"AIRFLOW_HOME": str(WORK / "airflow")}
     many, one = (
-        {**home, "EXPENSIFY_ERP_TENANTS": str(write_tenants(WORK / f"tenants-{count}", count))} for count in (TENANTS, 1)
+        {**home, "EXPENSIFY_ERP_TENANTS": str(write_tenants(WORK / f"tenants-{count}", count))}
+        for count in (TENANTS, 1)
     )
     pairs: list[tuple[Cost, Cost]] = [(run(side, many), run(side, one)) for _ in range(3 * repeats)]
     with_many, with_one = median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])

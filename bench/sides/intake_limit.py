@@ -38,12 +38,12 @@ def prepare(export: str) -> Callable[[], str]:
                     rows.append(
                         (
                             TARGET,
+                            record["transactionID"],
                             "bench",
                             record["reportID"],
                             day,
                             1,
                             2,
-                            record["transactionID"],
                             record["amount"],
                             record["amount"],
                             get("modifiedAmount"),

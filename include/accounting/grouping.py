@@ -97,6 +97,7 @@ class _Group:
     category: str
     debit: _Side
     credit: _Side
+    is_blocked: bool
     cents: int = 0
     numbers: Numbers = _NOWHERE
 
@@ -142,7 +143,7 @@ class Grouping:
                 if group is None:
                     group = groups[key] = self._group(key, reimbursed, kind)
                 group.cents += fact.amount_cents or 0
-                if group.debit.missing or group.credit.missing:
+                if group.is_blocked:
                     self._block(blocked, report_id, fact, group)
                 of_report.append(group)
             placed.append(of_report)
@@ -183,7 +184,7 @@ class Grouping:
         credit = _credit_side(self._tenant, reimbursable, reimbursed, bank, card_name, kind)
         if not reimbursable and self._excludes_cards:
             credit = _EXCLUDED
-        return _Group(category or "", debit, credit)
+        return _Group(category or "", debit, credit, bool(debit.missing or credit.missing))
 
     @staticmethod
     def _is_excluded(group: _Group) -> bool:

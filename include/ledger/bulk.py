@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 Item = TypeVar("Item")
 _ROWS = 10_000
 _KEYS = 10_000
+_REMEMBERED = 20_000
 
 
 def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -29,19 +29,21 @@ def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], row
             connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in batch])
         return
     defaults = {column.name: column.default.arg for column in table.c if isinstance(column.default, sa.ColumnDefault)}
-    added = [name for name in defaults if name not in names]
-    constants = tuple(defaults[name] for name in added)
-    given = [*names, *added]
+    constants = {name: value for name, value in defaults.items() if name not in names}
+    given = [*names, *constants]
     compiled = table.insert().compile(dialect=connection.dialect, column_keys=given)
     # The statement has the table's order of columns.
-    in_order = itemgetter(*(given.index(name) for name in compiled.positiontup or ()))
+    wanted = compiled.positiontup or []
     encoders = [
-        (place, encoder)
-        for place, name in enumerate(compiled.positiontup or ())
-        if (encoder := _encoder(connection, table.c[name]))
+        (place, encode, _Remembered(encode))
+        for place, name in enumerate(wanted)
+        if (encode := _encoder(connection, table.c[name])) is not None
     ]
+    if wanted != given:
+        in_order, added = itemgetter(*map(given.index, wanted)), tuple(constants.values())
+        batches = ([in_order((*row, *added)) for row in batch] for batch in batches)
     for batch in batches:
-        connection.exec_driver_sql(str(compiled), [_encoded(in_order((*row, *constants)), encoders) for row in batch])
+        connection.exec_driver_sql(str(compiled), [_encoded(row, encoders) for row in batch])
 
 
 def insert_mappings(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -69,26 +71,35 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _encoder(connection: sa.Connection, column: sa.Column[Any]) -> Callable[[Any], Any] | None:
-    """What the column's type makes of a value for the driver; values that repeat are encoded once."""
+Encode = Callable[[Any], Any]
+
+
+def _encoder(connection: sa.Connection, column: sa.Column[Any]) -> Encode | None:
+    """What the column's type makes of a value for the driver; ``None`` where the driver takes it as it is."""
     if isinstance(column.type, sa.Boolean):
         return None
-    encode = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    if encode is None:
-        return None
-    remembered = lru_cache(maxsize=50_000)(encode)
-
-    def encoded(value: Any) -> Any:
-        try:
-            return remembered(value)
-        except TypeError:
-            return encode(value)
-
-    return encoded
+    return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
 
 
-def _encoded(row: Sequence[Any], encoders: Sequence[tuple[int, Callable[[Any], Any]]]) -> Sequence[Any]:
+class _Remembered(dict[Any, Any]):
+    """Values that repeat are encoded once."""
+
+    def __init__(self, encode: Encode) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def __missing__(self, value: Any) -> Any:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        encoded = self[value] = self._encode(value)
+        return encoded
+
+
+def _encoded(row: Sequence[Any], encoders: Sequence[tuple[int, Encode, _Remembered]]) -> Sequence[Any]:
     values = list(row)
-    for place, encode in encoders:
-        values[place] = encode(values[place])
+    for place, encode, remembered in encoders:
+        try:
+            values[place] = remembered[values[place]]
+        except TypeError:  # a list or dictionary, which nothing can look up
+            values[place] = encode(values[place])
     return tuple(values)

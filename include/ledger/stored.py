@@ -49,12 +49,12 @@ def report_row(scope: Scope, report: ReportFacts) -> dict[str, Any]:
 
 EXPENSE_COLUMNS = (
     "target",
+    "transaction_id",
     "tenant",
     "report_id",
     "journal_key",
     "debit_line",
     "credit_line",
-    "transaction_id",
     "amount_cents",
     "original_cents",
     "modified_cents",
@@ -89,12 +89,12 @@ def expense_rows(
     for fact, (debit_line, credit_line) in zip(facts, numbers, strict=True):
         yield (
             target,
+            fact.transaction_id,
             tenant,
             report_id,
             journal_key,
             debit_line,
             credit_line,
-            fact.transaction_id,
             fact.amount_cents,
             fact.original_cents,
             fact.modified_cents,
