@@ -13,6 +13,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 WORK = PROJECT / ".run" / "bench"
+AIRFLOW = {"AIRFLOW_HOME": str(WORK / "airflow"), "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "900"}
+"""For sides that parse DAGs; the time-out, because a busy machine must give a figure, not an error."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from bench.data import write_export
 from bench.measure import WORK, Result, Side, at_most, compared
 
-EXPENSES = 1_000_000
+EXPENSES = int(os.environ.get("BENCH_EXPENSES", "1000000"))
 MOST_MIB = 1536
 
 

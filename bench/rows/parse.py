@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.companies import PROJECT, write_factory, write_static, write_tenants
-from bench.measure import WORK, Result, Side, at_most, compared, faster
+from bench.measure import AIRFLOW, WORK, Result, Side, at_most, compared, faster
 
 TENANTS = 1000
 
@@ -12,7 +12,7 @@ def measure(repeats: int) -> list[Result]:
     """Two lines."""
     environment = {
         "EXPENSIFY_ERP_TENANTS": str(write_tenants(WORK / f"tenants-{TENANTS}", TENANTS)),
-        "AIRFLOW_HOME": str(WORK / "airflow"),
+        **AIRFLOW,
     }
     ours = Side("dagbag", (str(PROJECT / "dags" / "expenses.py"), str(TENANTS)))
     by_hand = Side("dagbag", (str(write_static(WORK / f"static-{TENANTS}", TENANTS)), str(TENANTS)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.companies import PROJECT, write_tenants
-from bench.measure import WORK, Cost, Result, Side, at_most, median, run
+from bench.measure import AIRFLOW, WORK, Cost, Result, Side, at_most, median, run
 
 TENANTS = 1000
 
@@ -11,7 +11,7 @@ TENANTS = 1000
 def measure(repeats: int) -> list[Result]:
     """One line. The difference to be seen is small, so there are more repeats."""
     side = Side("task_start", (str(PROJECT / "dags" / "expenses.py"), "expenses__tenant_0"))
-    home = {"AIRFLOW_HOME": str(WORK / "airflow")}
+    home = AIRFLOW
     many, one = (
         {**home, "EXPENSIFY_ERP_TENANTS": str(write_tenants(WORK / f"tenants-{count}", count))}
         for count in (TENANTS, 1)
