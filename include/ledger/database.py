@@ -18,7 +18,7 @@ from include.errors import Misconfigured, Retryable
 
 BUSY_TIMEOUT_S = 60
 CACHE_KIB = 64 * 1024
-_HEAD = "0001"
+_HEAD = "0002"
 
 
 class LedgerBusy(Retryable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -16,9 +17,10 @@ from include.clock import utc_now
 from include.errors import Held
 from include.expensify.replies import BadCredentials
 from include.ledger import journals, marks, runs, tables
-from include.ledger.database import Ledger
+from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Journal, Scope
 from include.ledger.runs import RunKey
+from include.ledger.views.upkeep import catch_up
 from include.settings.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ class AcknowledgeOperator(TenantOperator):
             if run is not None and not run.dry_run:
                 self._mark(ledger, scope, tenant)
                 self._note_announced(ledger, scope, run.key, states)
+                # The page is right without it, only slower: never a reason to fail a run.
+                with suppress(LedgerBusy):
+                    catch_up(ledger)
             if failed:
                 raise Held(f"{', '.join(failed)} did not succeed: clear it with everything downstream")
             if run is None or run.dry_run:
