@@ -8,7 +8,7 @@ import time
 
 from bench.measure import WORK, Result
 
-ROWS = ("intake", "dlt", "parse", "task_start", "scheduler", "requests", "page", "scaling")
+ROWS = ("intake", "dlt", "parse", "task_start", "requests", "scaling")
 HEAD = ("row", "what", "against", "ours", "theirs", "ratio", "target", "")
 
 

@@ -1,7 +1,7 @@
 """Claiming: a run's reports become journals and claimed expenses in one transaction.
 
-The plan is made from a snapshot, and the bulk rows are staged, before the transaction begins; it then only compares the
-company's claim version, and starts over when another run was faster. So nobody waits for anybody's computing.
+The plan is made from a snapshot and derived before the transaction begins; that only compares the company's claim version,
+writes rows, and starts over when another run was faster. So nobody waits for anybody's computing.
 """
 
 from __future__ import annotations
