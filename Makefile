@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos run test test-fast test-airflow e2e bench lint format lock clean venv
+.PHONY: help kerberos run preflight test test-fast test-airflow e2e bench lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ kerberos: venv  ## add Kerberos for Dynamics GP to .venv (built here: needs Debi
 
 run: venv  ## Airflow with the sandbox and the demo tenants; HEADLESS=1 ends after the table
 	@exec $(BIN)/python -m scripts.run $(if $(filter-out 0,$(HEADLESS)),--headless)
+
+preflight: venv  ## would a tenant's reports post? TENANT=<name>; writes nothing
+	@$(BIN)/python -m scripts.preflight "$(TENANT)"
 
 test: venv  ## all tests: the fast ones, then those on one running Airflow
 	@$(MAKE) --no-print-directory --keep-going test-fast test-airflow
@@ -54,7 +57,7 @@ comma := ,
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(wildcard include plugins dags scripts bench)
+	$(BIN)/mypy $(wildcard include plugins dags scripts provider bench)
 
 format: venv  ## let ruff repair what it can
 	$(BIN)/ruff check --fix .

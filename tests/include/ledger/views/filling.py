@@ -334,7 +334,7 @@ def _insert_batch(ledger: Ledger, connection: sa.Connection, table: sa.Table, ba
     text = io.StringIO()
     csv.writer(text).writerows([_copied(row[name]) for name in names] for row in batch)
     text.seek(0)
-    cursor.copy_expert(f"COPY {table.name} ({columns}) FROM STDIN WITH (FORMAT csv)", text)  # type: ignore[attr-defined]
+    cursor.copy_expert(f"COPY {table.name} ({columns}) FROM STDIN WITH (FORMAT csv, NULL '\\N')", text)  # type: ignore[attr-defined]
 
 
 def _sqlite(value: object) -> object:
@@ -346,4 +346,6 @@ def _sqlite(value: object) -> object:
 
 
 def _copied(value: object) -> object:
+    if value is None:
+        return r"\N"
     return json.dumps(value) if isinstance(value, list | dict) else value
