@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos run preflight test test-fast test-airflow e2e e2e-crash lint format lock clean venv
+.PHONY: help kerberos run preflight test test-fast test-airflow e2e e2e-crash bench lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,10 +48,20 @@ e2e-crash: venv  ## kill -9 and faults at every boundary, as a table; then real 
 	$(BIN)/python -m tests.crash $(CRASH)
 	$(PYTEST) -m "airflow" tests/e2e/test_erps.py -k "killed or cleared or lost_answers or deleted_while"
 
+bench: .run/bench/venv/complete  ## speed and cost beside what else one would use; ROWS=parse,intake measures only these
+	@.run/bench/venv/bin/python -m bench $(subst $(comma), ,$(ROWS))
+
+comma := ,
+.run/bench/venv/complete: requirements.lock requirements-bench.txt | venv
+	@mkdir -p .run/bench && $(BIN)/uv venv --quiet --clear --python $(BIN)/python .run/bench/venv
+	@UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip install --quiet --python .run/bench/venv/bin/python --require-hashes -r requirements.lock
+	@UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip install --quiet --python .run/bench/venv/bin/python -r requirements-bench.txt
+	@touch $@
+
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(wildcard include plugins dags scripts provider)
+	$(BIN)/mypy $(wildcard include plugins dags scripts provider bench)
 
 format: venv  ## let ruff repair what it can
 	$(BIN)/ruff check --fix .

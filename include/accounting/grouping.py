@@ -1,6 +1,6 @@
-"""Expenses to balanced journal lines, with pandas.
+"""Expenses to balanced journal lines.
 
-Amounts stay int64 cents throughout. Every distinct (category, tags, card) combination is mapped once; each journal
+Every distinct (category, tags, card) combination of a journal is mapped once and its cents are added up; each journal
 balances by construction: its credit lines are the negated sums of its debits.
 """
 
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import pandas as pd
+from typing import NamedTuple
 
 from include.accounting import mapping
 from include.accounting.mapping import UNMAPPED
@@ -21,24 +19,11 @@ from include.accounting.reports import ExpenseFacts
 from include.erps.port import AP_ACCOUNT, Kind
 from include.settings.tenant import CreditAccount, Tenant
 
-EXPENSE_COLUMNS = (
-    "journal_key",
-    "report_id",
-    "transaction_id",
-    "amount_cents",
-    "category",
-    "category_gl_code",
-    "tags",
-    "reimbursable",
-    "bank",
-    "card_name",
-    "merchant",
-    "reimbursed",
-)
-
-
+Tags = tuple[tuple[str, str | None], ...]
 INVALID = "invalid account: "
 """Marks what the ERP's own rule said of an account, among the names of what is missing."""
+CREDIT = "credit:"
+"""Marks a missing balancing account."""
 
 
 @dataclass(frozen=True)
@@ -77,80 +62,205 @@ class DerivedJournal:
         return hashlib.sha256(json.dumps([self.kind, content], sort_keys=True).encode()).hexdigest()
 
 
-@dataclass
-class Derivation:
-    """Result of :func:`derive`: journals by key, and per expense (by position in the input) its two lines."""
+class Booked(NamedTuple):
+    """Expenses of one report that a journal books; ``reimbursed``: Expensify has paid the report already."""
 
-    journals: dict[str, DerivedJournal]
-    debit_line: pd.Series
-    credit_line: pd.Series
+    report_id: str
+    reimbursed: bool
+    expenses: Sequence[ExpenseFacts]
 
 
-def expense_frame(rows: Iterable[tuple[str, str, ExpenseFacts, bool]]) -> pd.DataFrame:
-    """The input of :func:`derive` from (journal key, report ID, expense, report already reimbursed)."""
-    records = [
-        (
-            key,
-            report_id,
-            fact.transaction_id,
-            fact.amount_cents or 0,
-            fact.category or "",
-            fact.category_gl_code or "",
-            fact.tags,
-            fact.reimbursable,
-            fact.bank or "",
-            fact.card_name or "",
-            fact.merchant or "",
-            reimbursed,
+class Numbers(NamedTuple):
+    """The two lines of an expense in its journal; ``None`` where it is booked nowhere."""
+
+    debit: int | None
+    credit: int | None
+
+
+_NOWHERE = Numbers(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of an expense: the account with its dimensions, the rule that gave them, and what is missing."""
+
+    account: str
+    dimensions: tuple[tuple[str, str], ...]
+    rule: str
+    missing: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Group:
+    """The expenses of one journal that map alike."""
+
+    category: str
+    debit: _Side
+    credit: _Side
+    is_blocked: bool
+    cents: int = 0
+    numbers: Numbers = _NOWHERE
+
+
+_EXCLUDED = _Side(UNMAPPED, (), "excluded", ())
+
+_Key = tuple[str | None, str | None, Tags, bool, str | None, str | None]
+"""What an expense's accounts depend on, besides its journal's kind and whether its report is paid: category, GL code, tags,
+reimbursable, bank, card name."""
+
+
+class Grouping:
+    """Derives the journals of one tenant. Cheap to make; keep it while there are journals to derive."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self._excludes_cards = tenant.company_card == "exclude"
+        self._debits: dict[tuple[str | None, str | None, Tags], _Side] = {}
+
+    def journal(self, booked: Sequence[Booked], currency: str | None) -> tuple[DerivedJournal, list[list[Numbers]]]:
+        """One balanced set of lines, and for each of ``booked`` the lines of its expenses, in their order.
+
+        :param currency: the journal's, for the amounts in its reasons.
+        """
+        kind = self._kind(booked)
+        derived = DerivedJournal(kind)
+        by_paid: dict[bool, dict[_Key, _Group]] = {False: {}, True: {}}
+        placed: list[list[_Group]] = []
+        blocked: dict[tuple[str, str, str], int] = {}
+        for report_id, reimbursed, expenses in booked:
+            groups = by_paid[reimbursed]
+            of_report = []
+            for fact in expenses:
+                key = (
+                    fact.category,
+                    fact.category_gl_code,
+                    fact.tags,
+                    fact.reimbursable,
+                    fact.bank,
+                    fact.card_name,
+                )
+                group = groups.get(key)
+                if group is None:
+                    group = groups[key] = self._group(key, reimbursed, kind)
+                group.cents += fact.amount_cents or 0
+                if group.is_blocked:
+                    self._block(blocked, report_id, fact, group)
+                of_report.append(group)
+            placed.append(of_report)
+        for (report_id, what, name), cents in sorted(blocked.items()):
+            code, message, fix = _explain(self._tenant, what, name)
+            derived.reasons.append(Reason(code, message, fix, name, report_id, cents, currency))
+        listed = [group for groups in by_paid.values() for group in groups.values() if not self._is_excluded(group)]
+        if self._tenant.lines == "expense":
+            debits = self._debit_each(derived, booked, placed)
+            self._credit_groups(derived, listed)
+            return derived, [
+                [Numbers(debit, group.numbers.credit) for debit, group in zip(numbers, groups, strict=True)]
+                for numbers, groups in zip(debits, placed, strict=True)
+            ]
+        _debit_groups(derived, listed)
+        self._credit_groups(derived, listed)
+        return derived, [[group.numbers for group in groups] for groups in placed]
+
+    def _kind(self, booked: Iterable[Booked]) -> Kind:
+        """A bill needs a payable that is not zero and that nobody has paid yet."""
+        if self._tenant.erp.document_kind == "journal":
+            return "journal"
+        counts_paid = self._tenant.posting.credit.already_reimbursed is None
+        payable = sum(
+            fact.amount_cents or 0
+            for one in booked
+            if counts_paid or not one.reimbursed
+            for fact in one.expenses
+            if fact.reimbursable
         )
-        for key, report_id, fact, reimbursed in rows
-    ]
-    return pd.DataFrame.from_records(records, columns=list(EXPENSE_COLUMNS))
+        return "bill" if payable else "journal"
+
+    def _group(self, key: _Key, reimbursed: bool, kind: Kind) -> _Group:
+        category, gl_code, tags, reimbursable, bank, card_name = key
+        debit = self._debits.get((category, gl_code, tags))
+        if debit is None:
+            debit = self._debits[category, gl_code, tags] = _debit_side(self._tenant, category, gl_code, tags)
+        credit = _credit_side(self._tenant, reimbursable, reimbursed, bank, card_name, kind)
+        if not reimbursable and self._excludes_cards:
+            credit = _EXCLUDED
+        return _Group(category or "", debit, credit, bool(debit.missing or credit.missing))
+
+    @staticmethod
+    def _is_excluded(group: _Group) -> bool:
+        return group.credit is _EXCLUDED
+
+    def _block(
+        self, blocked: dict[tuple[str, str, str], int], report_id: str, fact: ExpenseFacts, group: _Group
+    ) -> None:
+        """Add what the expense holds up: one reason per report and missing name."""
+        if self._is_excluded(group):
+            return
+        for what in group.debit.missing:
+            if what == "gl_account" or what.startswith(INVALID):
+                name = group.category.strip()
+            else:
+                name = mapping.tag_text(fact.tags, self._tenant.mapping.dimensions[what].tag).strip()
+            blocked[report_id, what, name] = blocked.get((report_id, what, name), 0) + (fact.amount_cents or 0)
+        for what in group.credit.missing:
+            feed = fact.bank or fact.card_name or ""
+            blocked[report_id, what, feed] = blocked.get((report_id, what, feed), 0) + (fact.amount_cents or 0)
+
+    def _debit_each(
+        self, derived: DerivedJournal, booked: Sequence[Booked], placed: Sequence[Sequence[_Group]]
+    ) -> list[list[int | None]]:
+        """One debit line per expense, in stable order; for each of ``booked`` the numbers of its expenses' lines."""
+        numbers: list[list[int | None]] = [[None] * len(groups) for groups in placed]
+        each = sorted(
+            (group.debit.account, group.debit.dimensions, one.report_id, fact.transaction_id, at, place)
+            for at, (one, groups) in enumerate(zip(booked, placed, strict=True))
+            for place, (fact, group) in enumerate(zip(one.expenses, groups, strict=True))
+            if not self._is_excluded(group)
+        )
+        for number, (account, dimensions, _, _, at, place) in enumerate(each, start=1):
+            fact, rule = booked[at].expenses[place], placed[at][place].debit.rule
+            text = ", ".join(part for part in (fact.merchant, fact.category) if part)
+            derived.lines.append(
+                DerivedLine(number, account, dict(dimensions), fact.amount_cents or 0, text[:100], _joined([rule]))
+            )
+            numbers[at][place] = number
+        return numbers
+
+    @staticmethod
+    def _credit_groups(derived: DerivedJournal, listed: Iterable[_Group]) -> None:
+        """Balance: the negated sums of what was debited, by balancing account."""
+        for (account, dimensions), groups in _by_account(listed, lambda group: group.credit):
+            number = len(derived.lines) + 1
+            rule = _joined(group.credit.rule for group in groups)
+            text = "Payable to employees" if "card" not in rule else "Company card"
+            cents = -sum(group.cents for group in groups)
+            derived.lines.append(DerivedLine(number, account, dict(dimensions), cents, text, rule))
+            for group in groups:
+                group.numbers = group.numbers._replace(credit=number)
 
 
-def derive(expenses: pd.DataFrame, tenant: Tenant, currency_of: Mapping[str, str]) -> Derivation:
-    """Map and group ``expenses`` (columns :data:`EXPENSE_COLUMNS`) into one balanced set of lines per journal.
-
-    :param currency_of: journal key to its currency, for the reasons' amounts.
-    """
-    frame = expenses.reset_index(drop=True).copy()
-    frame["amount_cents"] = frame["amount_cents"].astype("int64")
-    debits = _mapped_debits(frame, tenant)
-    frame = pd.concat([frame, debits], axis=1)
-    frame["excluded"] = ~frame["reimbursable"].astype(bool) & (tenant.company_card == "exclude")
-    journals: dict[str, DerivedJournal] = {}
-    kinds = _kinds(frame, tenant)
-    frame["kind"] = frame["journal_key"].map(kinds)
-    frame = pd.concat([frame, _mapped_credits(frame, tenant)], axis=1)
-    booked = frame[~frame["excluded"]]
-    for key, kind in kinds.items():
-        journals[str(key)] = DerivedJournal(kind=kind)
-    for reason_key, reason in _reasons(booked, tenant, currency_of):
-        journals[reason_key].reasons.append(reason)
-    debit_number, next_number = _number_debits(booked, tenant, journals)
-    credit_number = _number_credits(booked, journals, next_number)
-    return Derivation(
-        journals=journals,
-        debit_line=debit_number.reindex(frame.index),
-        credit_line=credit_number.reindex(frame.index),
-    )
+def _debit_groups(derived: DerivedJournal, listed: Iterable[_Group]) -> None:
+    for (account, dimensions), groups in _by_account(listed, lambda group: group.debit):
+        number = len(derived.lines) + 1
+        rule = _joined(group.debit.rule for group in groups)
+        text = _joined(group.category for group in groups)
+        cents = sum(group.cents for group in groups)
+        derived.lines.append(DerivedLine(number, account, dict(dimensions), cents, text[:100], rule))
+        for group in groups:
+            group.numbers = Numbers(number, None)
 
 
-def _mapped_debits(frame: pd.DataFrame, tenant: Tenant) -> pd.DataFrame:
-    """Account, dimensions (JSON), rule and what is missing, per expense; each distinct combination is mapped once."""
-    keys = list(zip(frame["category"], frame["category_gl_code"], frame["tags"], strict=True))
-    known: dict[Any, tuple[str, str, str, tuple[str, ...]]] = {}
-    for key in keys:
-        if key not in known:
-            known[key] = _map_one(tenant, *key)
-    mapped = [known[key] for key in keys]
-    columns = ["account", "dimensions", "rule", "missing"]
-    return pd.DataFrame.from_records(mapped, columns=columns, index=frame.index)
+def _by_account(
+    listed: Iterable[_Group], side: Callable[[_Group], _Side]
+) -> list[tuple[tuple[str, tuple[tuple[str, str], ...]], list[_Group]]]:
+    """The groups of each account with its dimensions, in stable order."""
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], list[_Group]] = {}
+    for group in listed:
+        found.setdefault((side(group).account, side(group).dimensions), []).append(group)
+    return sorted(found.items(), key=lambda item: (item[0][0], json.dumps(dict(item[0][1]), sort_keys=True)))
 
 
-def _map_one(
-    tenant: Tenant, category: str, gl_code: str, tags: tuple[tuple[str, str | None], ...]
-) -> tuple[str, str, str, tuple[str, ...]]:
+def _debit_side(tenant: Tenant, category: str | None, gl_code: str | None, tags: Tags) -> _Side:
     missing: list[str] = []
     account = mapping.gl_account(tenant, category, gl_code)
     if account.value is None:
@@ -169,35 +279,12 @@ def _map_one(
             full = tenant.erp.account(account.value or "", dimensions)
         except ValueError as error:
             missing.append(f"{INVALID}{error}")
-    return full, json.dumps(dimensions, sort_keys=True), "; ".join(rules), tuple(missing)
+    return _Side(full, tuple(sorted(dimensions.items())), "; ".join(rules), tuple(missing))
 
 
-def _kinds(frame: pd.DataFrame, tenant: Tenant) -> dict[str, Kind]:
-    """Bill or journal. A bill needs a payable that is not zero and that nobody has paid yet."""
-    keys = sorted(set(frame["journal_key"]))
-    if tenant.erp.document_kind == "journal":
-        return dict.fromkeys(keys, "journal")
-    payable = frame[frame["reimbursable"].astype(bool)]
-    unpaid = payable[~payable["reimbursed"].astype(bool) | (tenant.posting.credit.already_reimbursed is None)]
-    net = unpaid.groupby("journal_key")["amount_cents"].sum()
-    return {key: "bill" if int(net.get(key, 0)) != 0 else "journal" for key in keys}
-
-
-def _mapped_credits(frame: pd.DataFrame, tenant: Tenant) -> pd.DataFrame:
-    keys = list(
-        zip(frame["reimbursable"], frame["reimbursed"], frame["bank"], frame["card_name"], frame["kind"], strict=True)
-    )
-    known: dict[Any, tuple[str, str, str, str]] = {}
-    for key in keys:
-        if key not in known:
-            known[key] = _credit_one(tenant, *key)
-    columns = ["credit_account", "credit_dimensions", "credit_rule", "credit_missing"]
-    return pd.DataFrame.from_records([known[key] for key in keys], columns=columns, index=frame.index)
-
-
-def _credit_one(
-    tenant: Tenant, reimbursable: bool, reimbursed: bool, bank: str, card_name: str, kind: Kind
-) -> tuple[str, str, str, str]:
+def _credit_side(
+    tenant: Tenant, reimbursable: bool, reimbursed: bool, bank: str | None, card_name: str | None, kind: Kind
+) -> _Side:
     credit = tenant.posting.credit
     account: CreditAccount | None
     if not reimbursable:
@@ -206,39 +293,16 @@ def _credit_one(
     elif reimbursed and credit.already_reimbursed is not None:
         account, rule, missing = credit.already_reimbursed, "posting.credit.already_reimbursed", ""
     elif kind == "bill":
-        missing = "already_reimbursed" if reimbursed else ""
-        return AP_ACCOUNT, "{}", "the ERP makes the payable", missing
+        stops = (f"{CREDIT}already_reimbursed",) if reimbursed else ()
+        return _Side(AP_ACCOUNT, (), "the ERP makes the payable", stops)
     else:
         # A net-zero AP part needs no balancing account: its credit line is zero and never sent.
         account, rule, missing = credit.reimbursable, "posting.credit.reimbursable", "reimbursable"
     if account is None:
         if tenant.erp.document_kind == "bill" and reimbursable:
-            return AP_ACCOUNT, "{}", "the payable is zero", ""
-        return UNMAPPED, "{}", f"no account in {rule}", missing
-    return account.account, json.dumps(dict(sorted(account.dimensions.items()))), rule, ""
-
-
-def _reasons(frame: pd.DataFrame, tenant: Tenant, currency_of: Mapping[str, str]) -> Iterable[tuple[str, Reason]]:
-    """One reason per journal, report and missing name, with the amount it holds up."""
-    short = frame[frame["missing"].map(len) > 0]
-    blocked: dict[tuple[str, str, str, str], int] = {}
-    for row in short.itertuples(index=False):
-        for what in row.missing:
-            if what == "gl_account" or what.startswith(INVALID):
-                name = str(row.category).strip()
-            else:
-                name = mapping.tag_text(row.tags, tenant.mapping.dimensions[what].tag).strip()
-            key = (row.journal_key, row.report_id, what, name)
-            blocked[key] = blocked.get(key, 0) + int(row.amount_cents)
-    unbalanced = frame[frame["credit_missing"] != ""]
-    for row in unbalanced.itertuples(index=False):
-        feed = str(row.bank or row.card_name)
-        key = (row.journal_key, row.report_id, f"credit:{row.credit_missing}", feed)
-        blocked[key] = blocked.get(key, 0) + int(row.amount_cents)
-    for (journal_key, report_id, what, name), cents in sorted(blocked.items()):
-        code, message, fix = _explain(tenant, what, name)
-        currency = currency_of.get(journal_key)
-        yield journal_key, Reason(code, message, fix, name, report_id, cents, currency)
+            return _Side(AP_ACCOUNT, (), "the payable is zero", ())
+        return _Side(UNMAPPED, (), f"no account in {rule}", (f"{CREDIT}{missing}",))
+    return _Side(account.account, tuple(sorted(account.dimensions.items())), rule, ())
 
 
 def _explain(tenant: Tenant, what: str, name: str) -> tuple[str, str, str]:
@@ -298,57 +362,6 @@ def _explain(tenant: Tenant, what: str, name: str) -> tuple[str, str, str]:
     )
 
 
-def _number_debits(
-    frame: pd.DataFrame, tenant: Tenant, journals: dict[str, DerivedJournal]
-) -> tuple[pd.Series, dict[str, int]]:
-    """Group the debit side, append its lines to ``journals``; line number per expense and the next free number."""
-    by = ["journal_key", "account", "dimensions"]
-    if tenant.lines == "expense":
-        by += ["report_id", "transaction_id"]
-    grouped = frame.groupby(by, sort=True)
-    sums = grouped["amount_cents"].sum().reset_index()
-    sums["number"] = sums.groupby("journal_key").cumcount() + 1
-    rules = grouped["rule"].agg(_joined)
-    if tenant.lines == "expense":
-        first = grouped[["merchant", "category"]].first()
-        texts = [_expense_text(*pair) for pair in zip(first["merchant"], first["category"], strict=True)]
-    else:
-        texts = grouped["category"].agg(_joined)
-    for row, rule, text in zip(sums.itertuples(index=False), rules, texts, strict=True):
-        journals[row.journal_key].lines.append(
-            DerivedLine(
-                int(row.number), row.account, json.loads(row.dimensions), int(row.amount_cents), text[:100], rule
-            )
-        )
-    numbers = frame[by].merge(sums[[*by, "number"]], on=by, how="left")["number"]
-    numbers.index = frame.index
-    last = sums.groupby("journal_key")["number"].max()
-    return numbers, {str(key): int(value) + 1 for key, value in last.items()}
-
-
-def _number_credits(
-    frame: pd.DataFrame, journals: dict[str, DerivedJournal], next_number: Mapping[str, int]
-) -> pd.Series:
-    by = ["journal_key", "credit_account", "credit_dimensions"]
-    grouped = frame.groupby(by, sort=True)
-    sums = grouped["amount_cents"].sum().reset_index()
-    sums["number"] = sums.groupby("journal_key").cumcount() + sums["journal_key"].map(next_number).fillna(1).astype(int)
-    rules = grouped["credit_rule"].agg(_joined)
-    for row, rule in zip(sums.itertuples(index=False), rules, strict=True):
-        dimensions = json.loads(row.credit_dimensions)
-        text = "Payable to employees" if "card" not in rule else "Company card"
-        journals[row.journal_key].lines.append(
-            DerivedLine(int(row.number), row.credit_account, dimensions, -int(row.amount_cents), text, rule)
-        )
-    numbers = frame[by].merge(sums[[*by, "number"]], on=by, how="left")["number"]
-    numbers.index = frame.index
-    return numbers
-
-
-def _joined(values: Sequence[str]) -> str:
+def _joined(values: Iterable[str]) -> str:
     distinct = sorted({value for value in values if value})
     return ", ".join(distinct[:4]) + (f" and {len(distinct) - 4} more" if len(distinct) > 4 else "")
-
-
-def _expense_text(merchant: str, category: str) -> str:
-    return ", ".join(part for part in (merchant, category) if part)

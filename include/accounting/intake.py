@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from sys import intern
 from zoneinfo import ZoneInfo
 
 from include.accounting.checks import effective_cents
 from include.accounting.reports import ExpenseFacts, ReportFacts
-from include.expensify.records import Expense, Moment, Report
+from include.expensify.plain import PlainExpense
+from include.expensify.records import Expense, Moment, Report, plain_tags
+from include.expensify.values import plain_day
 
 
 def report_facts(report: Report, zone: ZoneInfo, extracted_at: datetime) -> ReportFacts:
@@ -42,10 +45,16 @@ def report_facts(report: Report, zone: ZoneInfo, extracted_at: datetime) -> Repo
             }
             for approver in report.approvers
         ),
-        expenses=[_expense_facts(expense, report.currency, zone) for expense in report.expenses],
+        expenses=[
+            _plain_facts(expense, report.currency)
+            if isinstance(expense, PlainExpense)
+            else _expense_facts(expense, report.currency)
+            for expense in report.expenses
+        ],
         defects=tuple(
             str(defect)
-            for defect in [*report.defects, *(defect for expense in report.expenses for defect in expense.defects)]
+            for defects in (report.defects, *(one.defects for one in report.expenses if isinstance(one, Expense)))
+            for defect in defects
         ),
         extracted_at=extracted_at,
     )
@@ -69,7 +78,7 @@ def _written(moment: Moment | None) -> str | None:
     return moment.at.isoformat() if moment.at is not None else moment.day.isoformat()
 
 
-def _expense_facts(expense: Expense, report_currency: str | None, zone: ZoneInfo) -> ExpenseFacts:
+def _expense_facts(expense: Expense, report_currency: str | None) -> ExpenseFacts:
     spent = expense.modified_created or expense.created
     return ExpenseFacts(
         transaction_id=expense.transaction_id,
@@ -92,4 +101,31 @@ def _expense_facts(expense: Expense, report_currency: str | None, zone: ZoneInfo
         card_last4=expense.card_last4,
         tax_code=expense.tax_code,
         tax_cents=expense.modified_tax_amount or expense.tax_amount,
+    )
+
+
+def _plain_facts(expense: PlainExpense, report_currency: str | None) -> ExpenseFacts:
+    """The same as :func:`_expense_facts`; texts that repeat are kept once."""
+    amount, modified, converted = expense.amount, expense.modified_amount, expense.converted_amount
+    currency, category, bank, card_name = expense.currency, expense.category, expense.bank, expense.card_name
+    spent = expense.modified_created or expense.created
+    merchant = expense.modified_merchant or expense.merchant
+    return ExpenseFacts(
+        expense.transaction_id,
+        effective_cents(amount, modified, converted, currency or None, report_currency),
+        amount,
+        modified,
+        converted,
+        intern(currency) if currency else None,
+        plain_day(spent) if spent else None,
+        intern(merchant) if merchant else None,
+        intern(category) if category else None,
+        expense.category_gl_code or None,
+        plain_tags(expense.tag_fields),
+        expense.reimbursable is not False,
+        intern(bank) if bank else None,
+        intern(card_name) if card_name else None,
+        expense.card_last4 or None,
+        expense.tax_code or None,
+        expense.modified_tax_amount or expense.tax_amount,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 
@@ -65,17 +67,17 @@ class ReportFacts:
 
     def fingerprint(self) -> str:
         """Equal for equal content: what would be booked, not when it was read or how it was paid."""
-        parts: list[Any] = [self.currency, self.total_cents]
-        for expense in sorted(self.expenses, key=lambda item: item.transaction_id):
-            parts.append(
-                (
-                    expense.transaction_id,
-                    expense.amount_cents,
-                    expense.category,
-                    expense.tags,
-                    expense.reimbursable,
-                    expense.bank,
-                    expense.card_name,
-                )
-            )
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+        expenses = sorted(self.expenses, key=attrgetter("transaction_id"))
+        parts = [repr(self.currency), repr(self.total_cents)]
+        parts += [
+            f"({fact.transaction_id!r}, {fact.amount_cents!r}, "
+            + _mapped_by(fact.category, fact.tags, fact.reimbursable, fact.bank, fact.card_name)
+            for fact in expenses
+        ]
+        return hashlib.sha256(f"[{', '.join(parts)}]".encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=4096)
+def _mapped_by(*values: Any) -> str:
+    """The end of the tuple of an expense's values, as :func:`repr` writes it; the same few over and over."""
+    return repr(values)[1:]

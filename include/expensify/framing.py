@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -126,6 +126,25 @@ class Frame:
             self.fail("a record of unknown kind" if "responseCode" not in record else "an error answer of Expensify")
         return record
 
+    def take_report(self, report_id: str) -> bool:
+        """Count a report line that was read elsewhere; false, and nothing counted, where :meth:`step` must look at it."""
+        if self._announced is None or self.report_id is not None or not report_id or report_id.isspace():
+            return False
+        self.line += 1
+        self.lines += 1
+        self.report_id = report_id
+        self._expenses_here = 0
+        return True
+
+    def take_expense(self, report_id: str, transaction_id: str) -> bool:
+        """Count an expense line that was read elsewhere; false, and nothing counted, where :meth:`step` must look at it."""
+        if report_id != self.report_id or not transaction_id or transaction_id.isspace():
+            return False
+        self.line += 1
+        self.lines += 1
+        self._expenses_here += 1
+        return True
+
     def finish(self) -> Totals:
         """What was read, after the last line.
 
@@ -228,18 +247,9 @@ def exact(line: bytes) -> dict[str, Any]:
     return record
 
 
-def records(lines: Iterable[bytes]) -> Iterator[tuple[Frame, dict[str, Any]]]:
-    """Every record after its check, with the frame's position, floats replaced by decimals; complete only at the end.
-
-    :raises IncompleteExport: as :func:`verify`, once the iteration reaches the place.
-    """
-    frame = Frame()
-    for line in lines:
-        record = frame.step(line)
-        if record is not None:
-            for value in record.values():
-                if type(value) is float:
-                    record = exact(line)
-                    break
-            yield frame, record
-    frame.finish()
+def exact_step(frame: Frame, line: bytes) -> dict[str, Any] | None:
+    """:meth:`Frame.step`, floats replaced by decimals."""
+    record = frame.step(line)
+    if record is not None and any(type(value) is float for value in record.values()):
+        return exact(line)
+    return record

@@ -12,10 +12,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from include.expensify.framing import Frame, IncompleteExport, Totals, records, verify
-from include.expensify.values import Defect, Moment, Status, cents, flag, moment, number, status, text
+from include.expensify.framing import Frame, IncompleteExport, Totals, exact_step, verify
+from include.expensify.plain import PlainExpense, PlainReport, plain_expense, plain_report
+from include.expensify.values import (
+    STATUSES,
+    Defect,
+    Moment,
+    Status,
+    cents,
+    flag,
+    moment,
+    number,
+    plain_moment,
+    status,
+    text,
+)
 
 __all__ = [
     "Approver",
@@ -24,6 +38,7 @@ __all__ = [
     "IncompleteExport",
     "Moment",
     "Part",
+    "PlainExpense",
     "Report",
     "Status",
     "TagLevel",
@@ -130,7 +145,7 @@ class Report:
     is_ach_reimbursed: bool | None
     entry_id: str | None
     approvers: tuple[Approver, ...]
-    expenses: tuple[Expense, ...]
+    expenses: tuple[Expense | PlainExpense, ...]
     defects: tuple[Defect, ...]
 
 
@@ -151,17 +166,33 @@ class Part:
         return tuple(self.asked.get("report_ids") or ())
 
 
-def read_export(lines: Iterable[bytes]) -> Iterator[Part | Report]:
+def read_export(lines: Iterable[bytes], *, plain: bool = False) -> Iterator[Part | Report]:
     """Every report of an export, or of an archive with its :class:`Part` marks, in file order; one report in memory.
 
     A report may come in several parts (windows overlap, and reports are asked for by ID as well).
 
+    :param plain: lines about which there is nothing to say are read at a tenth of the cost; such expenses come as
+        :class:`PlainExpense`.
     :raises IncompleteExport: when the iteration reaches the place; what was yielded before must then not be used, so run
         :func:`verify` first, or use the reports only after the last one.
     """
-    head: dict[str, Any] = {}
-    expenses: list[Expense] = []
-    for frame, record in records(lines):
+    head: dict[str, Any] | PlainReport = {}
+    expenses: list[Expense | PlainExpense] = []
+    frame = Frame()
+    for line in lines:
+        if plain and b'"E"' in line[:9]:
+            expense = plain_expense(line)
+            if expense is not None and frame.take_expense(expense.report_id, expense.transaction_id):
+                expenses.append(expense)
+                continue
+        elif plain and b'"R"' in line[:9]:
+            report = plain_report(line)
+            if report is not None and frame.take_report(report.report_id):
+                head, expenses = report, []
+                continue
+        record = exact_step(frame, line)
+        if record is None:
+            continue
         kind = record["k"]
         if kind == "E":
             assert frame.report_id is not None
@@ -173,6 +204,7 @@ def read_export(lines: Iterable[bytes]) -> Iterator[Part | Report]:
             head, expenses = {}, []
         elif kind == "X":
             yield _part(frame, record)
+    frame.finish()
 
 
 def split_levels(value: str) -> list[str]:
@@ -251,14 +283,17 @@ def _expense(record: dict[str, Any], report_id: str) -> Expense:
     )
 
 
-def _report(record: dict[str, Any], expenses: list[Expense]) -> Report:
+def _report(record: dict[str, Any] | PlainReport, expenses: list[Expense | PlainExpense]) -> Report:
     found: list[Defect] = []
-    seen: set[str] = set()
-    for expense in expenses:
-        # Exporting again would not change it, and booking it twice must not happen: the report is held.
-        if expense.transaction_id in seen:
-            found.append(Defect("transactionID", "duplicate", expense.transaction_id))
-        seen.add(expense.transaction_id)
+    if len({expense.transaction_id for expense in expenses}) < len(expenses):
+        seen: set[str] = set()
+        for expense in expenses:
+            # Exporting again would not change it, and booking it twice must not happen: the report is held.
+            if expense.transaction_id in seen:
+                found.append(Defect("transactionID", "duplicate", expense.transaction_id))
+            seen.add(expense.transaction_id)
+    if isinstance(record, PlainReport):
+        return _plain_report(record, expenses, found)
     return Report(
         report_id=str(record["reportID"]),
         old_report_id=text(record, "oldReportID", found),
@@ -291,6 +326,41 @@ def _report(record: dict[str, Any], expenses: list[Expense]) -> Report:
     )
 
 
+def _plain_report(report: PlainReport, expenses: list[Expense | PlainExpense], defects: list[Defect]) -> Report:
+    return Report(
+        report_id=report.report_id,
+        old_report_id=report.old_report_id or None,
+        report_name=report.report_name or None,
+        status=STATUSES[report.status.strip().lower()] if report.status else None,
+        state_num=report.state_num,
+        account_email=report.account_email or None,
+        account_id=report.account_id or None,
+        submitter_user_id=report.submitter_user_id or None,
+        submitter_payroll_id=report.submitter_payroll_id or None,
+        employee_custom_field_1=report.employee_custom_field_1 or None,
+        employee_custom_field_2=report.employee_custom_field_2 or None,
+        submitter_name=report.submitter_name or None,
+        manager_email=report.manager_email or None,
+        manager_user_id=report.manager_user_id or None,
+        manager_name=report.manager_name or None,
+        created=plain_moment(report.created),
+        submitted=plain_moment(report.submitted),
+        approved=plain_moment(report.approved),
+        reimbursed=plain_moment(report.reimbursed),
+        currency=report.currency or None,
+        total=report.total,
+        policy_id=report.policy_id or None,
+        policy_name=report.policy_name or None,
+        is_ach_reimbursed=report.is_ach_reimbursed,
+        entry_id=report.entry_id or None,
+        approvers=tuple(
+            Approver(one.email or None, plain_moment(one.date), one.name or None) for one in report.approvers or ()
+        ),
+        expenses=tuple(expenses),
+        defects=tuple(defects),
+    )
+
+
 def _approvers(value: object, defects: list[Defect]) -> tuple[Approver, ...]:
     if value is None or value == "":
         return ()
@@ -300,6 +370,14 @@ def _approvers(value: object, defects: list[Defect]) -> tuple[Approver, ...]:
     return tuple(
         Approver(text(one, "email", defects), moment(one, "date", defects), text(one, "name", defects)) for one in value
     )
+
+
+@lru_cache(maxsize=4096)
+def plain_tags(fields: tuple[str | None, ...]) -> tuple[tuple[str, str | None], ...]:
+    """The tag levels (name or "", GL code) of :attr:`PlainExpense.tag_fields`."""
+    names = ("tag", "tagGlCode", *(name for level in _TAG_LEVEL_FIELDS for name in level))
+    record = {name: value for name, value in zip(names, fields, strict=False) if value}
+    return tuple((level.name or "", level.gl_code) for level in tag_levels(record, []))
 
 
 def _part(frame: Frame, record: dict[str, Any]) -> Part:

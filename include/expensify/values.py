@@ -27,8 +27,10 @@ _MOMENT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[ T]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?\s*(Z|UTC|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 # The words of Expensify's pages and those of its API for the same five states.
-_STATUS: dict[str, Status] = {
+STATUSES: dict[str, Status] = {
     "open": "OPEN",
     "submitted": "SUBMITTED",
     "processing": "SUBMITTED",
@@ -164,7 +166,32 @@ def moment(record: dict[str, Any], field: str, defects: list[Defect]) -> Moment 
 
 
 @lru_cache(maxsize=4096)
+def _day(written: str) -> date | None:
+    if _DAY.fullmatch(written) is None:
+        return None
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None
+
+
+def plain_day(written: str) -> date | None:
+    """The day of a moment in the usual form, ``yyyy-MM-dd`` or ``yyyy-MM-dd HH:mm:ss``; ``None`` for any other text."""
+    if len(written) == 10:
+        return _day(written)
+    return _day(written[:10]) if _TIME.fullmatch(written, 10) is not None else None
+
+
+def plain_moment(written: str | None) -> Moment | None:
+    """The moment of a text for which :func:`plain_day` knows a day; ``None`` for an unset one."""
+    return _moment(written) if written else None
+
+
+@lru_cache(maxsize=4096)
 def _moment(written: str) -> Moment | None:
+    if len(written) == 19 and plain_day(written) is not None:
+        at = datetime.fromisoformat(written).replace(tzinfo=UTC)
+        return Moment(at.date(), at)
     match = _MOMENT.fullmatch(written)
     if match is None:
         return None
@@ -200,7 +227,7 @@ def status(record: dict[str, Any], field: str, defects: list[Defect]) -> Status 
     word = text(record, field, defects)
     if word is None or not word.strip():
         return None
-    known = _STATUS.get(word.strip().lower())
+    known = STATUSES.get(word.strip().lower())
     if known is None:
         _defect(defects, field, "unknown", word)
     return known

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from include.accounting.checks import report_reasons
+from include.accounting.grouping import Booked, DerivedJournal, Grouping, Numbers
 from include.accounting.mapping import look_up
 from include.accounting.reasons import Reason
 from include.accounting.reports import ExpenseFacts, ReportFacts
@@ -20,9 +20,6 @@ from include.erps.port import Draft, Line
 from include.ledger import journals, stored, tables
 from include.ledger.journals import Actor, Journal, Scope, draft_to_json
 from include.settings.tenant import Tenant
-
-if TYPE_CHECKING:
-    from include.accounting.grouping import DerivedJournal
 
 EMPTY = "nothing to post"
 NOT_CLAIMED = "not_claimed"
@@ -48,14 +45,17 @@ class Content:
 
 @dataclass
 class Outcome:
-    """The derived journal: its lines, what stops it, and the draft that would be sent."""
+    """The derived journal: its lines, what stops it, and the draft that would be sent.
+
+    ``lines_of`` holds, by report, the lines of its expenses in the order of ``content.expenses``.
+    """
 
     content: Content
     derived: DerivedJournal
     reasons: list[Reason]
     posting_date: date | None
     draft: Draft | None
-    lines_of: dict[str, tuple[int | None, int | None]]
+    lines_of: dict[str, list[Numbers]]
 
     @property
     def is_empty(self) -> bool:
@@ -68,31 +68,17 @@ def derive_contents(contents: Sequence[Content], tenant: Tenant, run_day: date) 
 
     :param run_day: the interval's last local day, for ``posting.date: run``.
     """
-    from include.accounting.grouping import DerivedJournal, derive, expense_frame
-
-    rows = [
-        (content.key, report.report_id, fact, report.already_reimbursed)
-        for content in contents
-        for report in content.reports
-        for fact in content.expenses.get(report.report_id, ())
-    ]
-    rows.sort(key=lambda row: (row[0], row[1], row[2].transaction_id))
-    currency_of = {content.key: content.currency or "" for content in contents}
-    derivation = derive(expense_frame(rows), tenant, currency_of)
-    lines_of: dict[str, dict[str, tuple[int | None, int | None]]] = {}
-    for (key, _, fact, _), debit, credit in zip(rows, derivation.debit_line, derivation.credit_line, strict=True):
-        numbers = (None if debit != debit else int(debit), None if credit != credit else int(credit))
-        lines_of.setdefault(key, {})[fact.transaction_id] = numbers
-    return {
-        content.key: _outcome(
-            content,
-            derivation.journals.get(content.key) or DerivedJournal(kind="journal"),
-            tenant,
-            run_day,
-            lines_of.get(content.key, {}),
-        )
-        for content in contents
-    }
+    grouping = Grouping(tenant)
+    outcomes = {}
+    for content in contents:
+        booked = [
+            Booked(report.report_id, report.already_reimbursed, content.expenses.get(report.report_id, ()))
+            for report in content.reports
+        ]
+        derived, numbers = grouping.journal(booked, content.currency)
+        lines_of = {one.report_id: found for one, found in zip(booked, numbers, strict=True)}
+        outcomes[content.key] = _outcome(content, derived, tenant, run_day, lines_of)
+    return outcomes
 
 
 def _outcome(
@@ -100,7 +86,7 @@ def _outcome(
     derived: DerivedJournal,
     tenant: Tenant,
     run_day: date,
-    lines_of: dict[str, tuple[int | None, int | None]],
+    lines_of: dict[str, list[Numbers]],
 ) -> Outcome:
     # What was not claimed was not kept either: its amounts cannot be checked here.
     unclaimed = {reason.report_id for reason in content.unclaimed}
@@ -281,8 +267,9 @@ def _replace_lines(connection: sa.Connection, tenant: str, target: str, outcome:
     if rows:
         connection.execute(tables.journal_line.insert(), rows)
     numbers = [
-        {"this_target": target, "this_id": transaction_id, "debit": debit, "credit": credit}
-        for transaction_id, (debit, credit) in outcome.lines_of.items()
+        {"this_target": target, "this_id": fact.transaction_id, "debit": debit, "credit": credit}
+        for report_id, listed in outcome.lines_of.items()
+        for fact, (debit, credit) in zip(outcome.content.expenses.get(report_id, ()), listed, strict=True)
     ]
     if numbers:
         expense = tables.expense.c

@@ -253,19 +253,32 @@ def record(
     message: str,
 ) -> None:
     """Append one event."""
-    connection.execute(
-        tables.event.insert().values(
-            tenant=tenant,
-            target=target,
-            journal_key=key,
-            from_state=from_state,
-            to_state=to_state,
-            at=at,
-            who=actor.who,
-            message=message,
-            **actor.columns(),
-        )
-    )
+    row = event_row(tenant, target, key, from_state, to_state, at, actor, message)
+    connection.execute(tables.event.insert().values(**row))
+
+
+def event_row(
+    tenant: str,
+    target: str,
+    key: str,
+    from_state: str | None,
+    to_state: str,
+    at: datetime,
+    actor: Actor,
+    message: str,
+) -> dict[str, Any]:
+    """The row of one event."""
+    return {
+        "tenant": tenant,
+        "target": target,
+        "journal_key": key,
+        "from_state": from_state,
+        "to_state": to_state,
+        "at": at,
+        "who": actor.who,
+        "message": message,
+        **actor.columns(),
+    }
 
 
 def move(

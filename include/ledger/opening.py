@@ -5,6 +5,7 @@ A day's journal never grows: a late report opens the day's next one. A report is
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -18,6 +19,14 @@ from include.settings.tenant import Tenant
 MAIN, CARD = "main", "card"
 Claim = tuple[str, str, str]
 """Tenant, report ID and journal key of who has an expense."""
+
+
+def wanted_reference(tenant: Tenant, key: str, per: str) -> str | None:
+    """The reference of a journal in the ERP; ``None`` when the ERP cannot have one like that."""
+    try:
+        return tenant.erp.reference(key, tenant.posting.reference_prefix, per)
+    except ValueError:
+        return None
 
 
 class Opening:
@@ -34,7 +43,7 @@ class Opening:
         self.run_day = run_day
         self.owner = dict(claims)
         self.last_number = dict(snapshot.last_number)
-        self.references = set(snapshot.taken_references)
+        self.references: set[str] = set()
         self.keys = set(snapshot.keys)
 
     def is_paid(self, report: ReportFacts) -> bool:
@@ -56,6 +65,15 @@ class Opening:
 
     def claim(self, report: ReportFacts, expenses: Sequence[ExpenseFacts], key: str) -> Reason | None:
         """Claim all these expenses of the report, or none: why not."""
+        ids = [expense.transaction_id for expense in expenses]
+        if len(set(ids)) < len(ids) or not self.owner.keys().isdisjoint(ids):
+            conflict = self._conflict(report, expenses)
+            if conflict is not None:
+                return conflict
+        self.owner.update(dict.fromkeys(ids, (self.tenant.name, report.report_id, key)))
+        return None
+
+    def _conflict(self, report: ReportFacts, expenses: Sequence[ExpenseFacts]) -> Reason | None:
         counts = Counter(expense.transaction_id for expense in expenses)
         for expense in expenses:
             if counts[expense.transaction_id] > 1:
@@ -81,8 +99,6 @@ class Opening:
                     amount_cents=expense.amount_cents,
                     currency=report.currency,
                 )
-        for expense in expenses:
-            self.owner[expense.transaction_id] = (self.tenant.name, report.report_id, key)
         return None
 
     def _is_own(self, claim: tuple[str, str, str], report: ReportFacts) -> bool:
@@ -92,8 +108,7 @@ class Opening:
         self, content: Content, report: ReportFacts, expenses: list[ExpenseFacts], conflict: Reason | None
     ) -> None:
         """Put the report's expenses into a journal, or the reason why it has none of them."""
-        content.reports.append(report)
-        content.reports.sort(key=lambda item: item.report_id)
+        insort(content.reports, report, key=lambda item: item.report_id)
         if conflict is None:
             content.expenses[report.report_id] = expenses
         else:
@@ -113,11 +128,9 @@ class Opening:
         return content
 
     def _take_reference(self, key: str, per: str) -> str | None:
-        try:
-            wanted = self.tenant.erp.reference(key, self.tenant.posting.reference_prefix, per)
-        except ValueError:
-            return None
-        if wanted in self.references:
+        """The reference that the journal wants; the ledger is asked later whether it is free."""
+        wanted = wanted_reference(self.tenant, key, per)
+        if wanted is None or wanted in self.references:
             return None
         self.references.add(wanted)
         return wanted
@@ -167,9 +180,11 @@ class Opening:
 
     def _apart(self, reports: Sequence[ReportFacts]) -> set[str]:
         """Reports that get a journal of their own: not claimable, or bad where the tenant isolates bad ones."""
-        apart = set()
+        apart: set[str] = set()
+        listed = [expense.transaction_id for report in reports for expense in report.expenses]
+        shared = len(set(listed)) < len(listed) or not self.owner.keys().isdisjoint(listed)
         seen: dict[str, str] = {}
-        for report in reports:
+        for report in reports if shared else ():
             for expense in report.expenses:
                 claim = self.owner.get(expense.transaction_id)
                 first = seen.setdefault(expense.transaction_id, report.report_id)

@@ -30,7 +30,10 @@ class Reading:
 
 @dataclass
 class Snapshot:
-    """What the ledger holds about the reports read, at one version of the company's claims."""
+    """What the ledger holds about the reports read, at one version of the company's claims.
+
+    ``keys`` are the taken ones among those that the plan may want.
+    """
 
     version: int
     reports: dict[str, ReportFacts]
@@ -42,7 +45,6 @@ class Snapshot:
     claimed: dict[str, dict[str, list[ExpenseFacts]]]
     claims: dict[str, tuple[str, str, str]]
     last_number: dict[date, int]
-    taken_references: frozenset[str]
     keys: frozenset[str]
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from include.accounting.intake import report_facts
 from include.accounting.reports import ReportFacts
 from include.accounting.window import Window
+from include.collector import collector_paused
 from include.expensify.records import Part, read_export
 from include.ledger.plan import Reading
 from include.settings.tenant import Tenant
@@ -30,6 +31,17 @@ def reading_of(
 
     A report that came in several parts counts as the part with the latest start says.
     """
+    with collector_paused():
+        return _reading_of(lines, tenant, window, named, others)
+
+
+def _reading_of(
+    lines: Iterable[bytes],
+    tenant: Tenant,
+    window: Window | None,
+    named: Iterable[str],
+    others: Sequence[Window],
+) -> Reading:
     lines = iter(lines)
     first = next(lines, None)
     if first is None:
@@ -42,7 +54,7 @@ def reading_of(
     unlabelled: set[str] = set()
     asked_at: datetime | None = None
     part: Part | None = None
-    for item in read_export(chain([first], lines)):
+    for item in read_export(chain([first], lines), plain=True):
         if isinstance(item, Part):
             part = item
             if _is_label_probe(part):

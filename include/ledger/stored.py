@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from include.accounting.reports import ExpenseFacts, ReportFacts
 from include.ledger import tables
+from include.ledger.bulk import among
 from include.ledger.journals import Scope
 
 _CHUNK = 500
@@ -46,33 +47,71 @@ def report_row(scope: Scope, report: ReportFacts) -> dict[str, Any]:
     }
 
 
-def expense_row(scope: Scope, report_id: str, journal_key: str, fact: ExpenseFacts) -> dict[str, Any]:
-    """The row of ``expense``: the claim."""
-    return {
-        "target": scope.target,
-        "transaction_id": fact.transaction_id,
-        "tenant": scope.tenant,
-        "report_id": report_id,
-        "journal_key": journal_key,
-        "debit_line": None,
-        "credit_line": None,
-        "amount_cents": fact.amount_cents,
-        "original_cents": fact.original_cents,
-        "modified_cents": fact.modified_cents,
-        "converted_cents": fact.converted_cents,
-        "currency": fact.currency,
-        "spent_on": fact.spent_on,
-        "merchant": fact.merchant,
-        "category": fact.category,
-        "category_gl_code": fact.category_gl_code,
-        "tags": [list(tag) for tag in fact.tags],
-        "reimbursable": fact.reimbursable,
-        "bank": fact.bank,
-        "card_name": fact.card_name,
-        "card_last4": fact.card_last4,
-        "tax_code": fact.tax_code,
-        "tax_cents": fact.tax_cents,
-    }
+EXPENSE_COLUMNS = (
+    "target",
+    "transaction_id",
+    "tenant",
+    "report_id",
+    "journal_key",
+    "debit_line",
+    "credit_line",
+    "amount_cents",
+    "original_cents",
+    "modified_cents",
+    "converted_cents",
+    "currency",
+    "spent_on",
+    "merchant",
+    "category",
+    "category_gl_code",
+    "tags",
+    "reimbursable",
+    "bank",
+    "card_name",
+    "card_last4",
+    "tax_code",
+    "tax_cents",
+)
+
+
+def expense_rows(
+    target: str,
+    tenant: str,
+    report_id: str,
+    journal_key: str,
+    facts: Iterable[ExpenseFacts],
+    numbers: Iterable[tuple[int | None, int | None]],
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of ``expense``, the claims, of one report in one journal: values in the order of :data:`EXPENSE_COLUMNS`.
+
+    :param numbers: the debit and credit line of each expense.
+    """
+    for fact, (debit_line, credit_line) in zip(facts, numbers, strict=True):
+        yield (
+            target,
+            fact.transaction_id,
+            tenant,
+            report_id,
+            journal_key,
+            debit_line,
+            credit_line,
+            fact.amount_cents,
+            fact.original_cents,
+            fact.modified_cents,
+            fact.converted_cents,
+            fact.currency,
+            fact.spent_on,
+            fact.merchant,
+            fact.category,
+            fact.category_gl_code,
+            fact.tags,
+            fact.reimbursable,
+            fact.bank,
+            fact.card_name,
+            fact.card_last4,
+            fact.tax_code,
+            fact.tax_cents,
+        )
 
 
 def _expense(row: Any) -> ExpenseFacts:
@@ -101,10 +140,8 @@ def reports(connection: sa.Connection, scope: Scope, report_ids: Iterable[str]) 
     """Reports without their expenses, by ID."""
     found: dict[str, ReportFacts] = {}
     columns = tables.report.c
-    for chunk in chunks(report_ids):
-        query = sa.select(tables.report).where(
-            columns.target == scope.target, columns.tenant.in_(scope.names), columns.report_id.in_(chunk)
-        )
+    for named in among(connection, columns.report_id, report_ids):
+        query = sa.select(tables.report).where(columns.target == scope.target, columns.tenant.in_(scope.names), named)
         for row in connection.execute(query).mappings():
             found[row["report_id"]] = ReportFacts(
                 report_id=row["report_id"],
@@ -132,10 +169,10 @@ def expenses(
     """The claimed expenses of reports: report ID to journal key to expenses, in stable order."""
     found: dict[str, dict[str, list[ExpenseFacts]]] = {}
     columns = tables.expense.c
-    for chunk in chunks(report_ids):
+    for named in among(connection, columns.report_id, report_ids):
         query = (
             sa.select(tables.expense)
-            .where(columns.target == scope.target, columns.tenant.in_(scope.names), columns.report_id.in_(chunk))
+            .where(columns.target == scope.target, columns.tenant.in_(scope.names), named)
             .order_by(columns.transaction_id)
         )
         for row in connection.execute(query).mappings():
@@ -151,8 +188,8 @@ def memberships(
     owner = sa.and_(columns.target == scope.target, columns.tenant.in_(scope.names))
     found: set[tuple[str, str, bool]] = set()
     for column, values in ((columns.report_id, report_ids), (columns.journal_key, journal_keys)):
-        for chunk in chunks(values):
-            query = sa.select(columns.journal_key, columns.report_id, columns.left_at).where(owner, column.in_(chunk))
+        for named in among(connection, column, values):
+            query = sa.select(columns.journal_key, columns.report_id, columns.left_at).where(owner, named)
             found |= {(key, report_id, left_at is not None) for key, report_id, left_at in connection.execute(query)}
     return sorted(found)
 
@@ -161,9 +198,9 @@ def expense_counts(connection: sa.Connection, scope: Scope, report_ids: Iterable
     """How many expenses each report had when it was last read."""
     found: dict[str, int] = {}
     columns = tables.report.c
-    for chunk in chunks(report_ids):
+    for named in among(connection, columns.report_id, report_ids):
         query = sa.select(columns.report_id, columns.expense_count).where(
-            columns.target == scope.target, columns.tenant.in_(scope.names), columns.report_id.in_(chunk)
+            columns.target == scope.target, columns.tenant.in_(scope.names), named
         )
         found |= {report_id: count or 0 for report_id, count in connection.execute(query)}
     return found
@@ -173,9 +210,9 @@ def fingerprints(connection: sa.Connection, scope: Scope, report_ids: Iterable[s
     """The content of each report as last read, see :meth:`ReportFacts.fingerprint`."""
     found: dict[str, str] = {}
     columns = tables.report.c
-    for chunk in chunks(report_ids):
+    for named in among(connection, columns.report_id, report_ids):
         query = sa.select(columns.report_id, columns.fingerprint).where(
-            columns.target == scope.target, columns.tenant.in_(scope.names), columns.report_id.in_(chunk)
+            columns.target == scope.target, columns.tenant.in_(scope.names), named
         )
         found |= {report_id: fingerprint or "" for report_id, fingerprint in connection.execute(query)}
     return found
@@ -185,9 +222,9 @@ def claims(connection: sa.Connection, target: str, transaction_ids: Iterable[str
     """Who holds each expense in this company: transaction ID to (tenant, report ID, journal key)."""
     found: dict[str, tuple[str, str, str]] = {}
     columns = tables.expense.c
-    for chunk in chunks(transaction_ids):
+    for named in among(connection, columns.transaction_id, transaction_ids):
         query = sa.select(columns.transaction_id, columns.tenant, columns.report_id, columns.journal_key).where(
-            columns.target == target, columns.transaction_id.in_(chunk)
+            columns.target == target, named
         )
         for transaction_id, tenant, report_id, key in connection.execute(query):
             found[transaction_id] = (tenant, report_id, key)

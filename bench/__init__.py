@@ -1,0 +1,1 @@
+"""Speed and cost, each measured beside what somebody would use instead: `make bench`."""
