@@ -13,6 +13,8 @@ from datetime import date
 from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import Any
 
+from include import strict_json
+
 Record = Mapping[str, Any]
 """One record as the server sent it: wrapped fields, bare system fields, nested records."""
 
@@ -62,8 +64,8 @@ def read(body: bytes) -> Any:
     :raises Unreadable: it is no JSON.
     """
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_float=Decimal)
-    except ValueError:
+        return strict_json.read(body)
+    except strict_json.NotJson:
         raise Unreadable("it is not JSON") from None
 
 
