@@ -71,7 +71,7 @@ class Cluster:
     folder: Path = PROJECT / ".run" / "cluster"
     tenants: Path = PROJECT / "include" / "sandbox" / "tenants"
     settings: Path = PROJECT / "airflow_settings.yaml"
-    timeout_s: float = 1500.0
+    timeout_s: float = 2400.0
 
     @property
     def own_tenants(self) -> Path:
@@ -161,7 +161,7 @@ def started(cluster: Cluster, servers: PrivateServers) -> Iterator[tuple[LocalAi
         options=CELERY | broker,
         parallelism=TASKS_PER_WORKER * len(WORKERS),
         refresh_s=60,
-        start_timeout_s=240,
+        start_timeout_s=600,
     )
     say("starting Airflow (scheduler, DAG processor, API servers)")
     with airflow, contextlib.ExitStack() as stack:

@@ -52,7 +52,7 @@ class Worker:
     def ended(self) -> str | None:
         return self._group.ended()
 
-    def wait_until_ready(self, timeout_s: float = 120) -> None:
+    def wait_until_ready(self, timeout_s: float = 600) -> None:
         deadline = time.monotonic() + timeout_s
         while not (self.log.exists() and f"{self.name}@cluster ready" in self.log.read_text(errors="replace")):
             ended = self.ended()
