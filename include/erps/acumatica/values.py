@@ -18,6 +18,8 @@ from include import strict_json
 Record = Mapping[str, Any]
 """One record as the server sent it: wrapped fields, bare system fields, nested records."""
 
+_MOST_DIGITS = 18
+
 NEW = "<NEW>"
 """What stands in a number field that has no number yet."""
 
@@ -112,9 +114,13 @@ def cents_of(record: Record, name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise Unreadable(f"{name} is no amount")
     try:
-        return int((Decimal(value) * 100).to_integral_value(rounding=ROUND_UP))
-    except (InvalidOperation, ValueError, OverflowError):
+        amount = Decimal(value)
+    except (InvalidOperation, ValueError):
         raise Unreadable(f"{name} is no amount") from None
+    # In that order: of what is not finite nothing else may be asked.
+    if not amount.is_finite() or abs(amount.adjusted()) > _MOST_DIGITS:
+        raise Unreadable(f"{name} is no amount")
+    return int((amount * 100).to_integral_value(rounding=ROUND_UP))
 
 
 def day_of(record: Record, name: str) -> date | None:

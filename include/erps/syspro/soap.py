@@ -49,6 +49,10 @@ _LOGON_CONSTANTS = {
 }
 
 
+# What zeep raises, besides its own errors, for an envelope that is no answer to the call.
+_ANSWER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 class _OtherStatus(Exception):
     """The answer is no SOAP envelope but a status of the web server or a proxy."""
 
@@ -75,6 +79,7 @@ class _Wire:
         self._query_attempts = query_attempts
         self.repeatable = False
         self.timeout_s: float | None = None
+        self.sent = False
 
     def load(self, url: str) -> bytes:
         return Path(url).read_bytes()
@@ -82,6 +87,7 @@ class _Wire:
     def post_xml(self, address: str, envelope: Any, headers: Mapping[str, str]) -> _Response:
         path = urlsplit(address).path
         content = etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
+        self.sent = True
         options: dict[str, Any] = {"content": content, "headers": dict(headers), "timeout_s": self.timeout_s}
         if self.repeatable:
             answer = self._http.request_repeatedly("POST", path, attempts=self._query_attempts, **options)
@@ -116,7 +122,7 @@ class SoapChannel:
         named = {_NAMES[name]: value for name, value in arguments.items()}
         if operation == "logon":
             named |= _LOGON_CONSTANTS
-        self._wire.repeatable, self._wire.timeout_s = operation == "query", timeout_s
+        self._wire.repeatable, self._wire.timeout_s, self._wire.sent = operation == "query", timeout_s, False
         try:
             result = getattr(self._service(service), method)(**named)
         except zeep.exceptions.Fault as fault:
@@ -124,7 +130,9 @@ class SoapChannel:
             return Reply(200, _refusal(str(fault.message)))
         except _OtherStatus as other:
             return Reply(other.answer.status, Body(other.answer.body.strip()), other.answer.retry_after_s)
-        except zeep.exceptions.Error as error:
+        except (*_ANSWER_ERRORS, zeep.exceptions.Error) as error:
+            if not self._wire.sent:
+                raise
             raise NoAnswer(f"the SOAP answer could not be read ({type(error).__name__})") from None
         return Reply(200, of_text(result if isinstance(result, str) else ""))
 
