@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos cluster run test test-fast test-airflow e2e lint format lock clean venv
+.PHONY: help kerberos cluster run test test-fast test-airflow e2e e2e-hostile e2e-random lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ test-airflow:
 
 e2e: venv  ## the long lists of end-to-end tests
 	$(PYTEST) -m e2e
+
+e2e-hostile: venv  ## every client against every malicious answer, and thousands of damaged ones
+	HOSTILE_EXAMPLES=$(or $(EXAMPLES),200) $(PYTEST) -n $(WORKERS) tests/hostile
+
+e2e-random: venv  ## sequences of whatever may happen: SEED=7 STEPS=3000 ERP=syspro (default: 1, 1000, all five)
+	$(BIN)/python -m tests.sequences --seed $(or $(SEED),1) --steps $(or $(STEPS),1000) $(if $(ERP),--erp $(ERP))
 
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .

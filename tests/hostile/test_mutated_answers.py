@@ -16,7 +16,7 @@ from tests.hostile.test_erps import ADAPTERS, assert_clear, between, last_asked
 from tests.include.erps.adapter import Adapter
 from tests.include.erps.conformance import nothing, ready
 
-EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "5"))
 """Answers per client and question; each question has its own."""
 
 
