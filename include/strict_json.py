@@ -81,6 +81,4 @@ def _constant(name: str) -> NoReturn:
     raise NotJson(f"{name} is no number")
 
 
-_DECODER = json.JSONDecoder(
-    parse_float=_number, parse_int=_whole, parse_constant=_constant, object_pairs_hook=_object
-)
+_DECODER = json.JSONDecoder(parse_float=_number, parse_int=_whole, parse_constant=_constant, object_pairs_hook=_object)

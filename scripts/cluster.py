@@ -200,7 +200,9 @@ def show(
     journals = view.shown()
     print(f"\n{run_report.table(journals)}\n")
     for worker, count in sorted(tasks_by_worker(airflow.api, [f"expenses__{one}" for one in tenants]).items()):
-        state = f"killed while it posted {len(killer.victims)}" if killer.killed and killer.killed.name == worker else ""
+        state = (
+            f"killed while it posted {len(killer.victims)}" if killer.killed and killer.killed.name == worker else ""
+        )
         print(f"{worker}: {count} tasks ended here  {state}".rstrip())
     marking = [one for one in tenants if _marks(cluster.own_tenants / f"{one}.yaml")]
     with sandbox.lock:

@@ -67,9 +67,13 @@ def _with_doctype(doctype: bytes, use: bytes) -> Malice:
     def malice(answer: Answer) -> Iterator[bytes]:
         body = answer.body
         if not body.lstrip().startswith(b"<"):
-            yield plain(answer, b'<?xml version="1.0"?>' + doctype + b"<x>" + use + b"</x>", ("Content-Type", "text/xml"))
+            yield plain(
+                answer, b'<?xml version="1.0"?>' + doctype + b"<x>" + use + b"</x>", ("Content-Type", "text/xml")
+            )
             return
-        head, _, rest = body.partition(b"?>") if body.lstrip().startswith(b"<?xml") else (b'<?xml version="1.0"', b"", body)
+        head, _, rest = (
+            body.partition(b"?>") if body.lstrip().startswith(b"<?xml") else (b'<?xml version="1.0"', b"", body)
+        )
         at = rest.rfind(b"</")
         start = rest.rfind(b">", 0, at) + 1
         yield plain(answer, head + b"?>" + doctype + rest[:start] + use + rest[at:])
@@ -120,7 +124,9 @@ def _twice(answer: Answer) -> Iterator[bytes]:
 
     def write(value: object) -> str:
         if isinstance(value, dict):
-            pairs = [f"{json.dumps(name)}:{write(part)},{json.dumps(name)}:{_other(part)}" for name, part in value.items()]
+            pairs = [
+                f"{json.dumps(name)}:{write(part)},{json.dumps(name)}:{_other(part)}" for name, part in value.items()
+            ]
             return "{" + ",".join(pairs) + "}"
         if isinstance(value, list):
             return "[" + ",".join(write(part) for part in value) + "]"
@@ -147,7 +153,10 @@ def _linked(answer: Answer) -> Iterator[bytes]:
 
 
 def _cookies(answer: Answer) -> Iterator[bytes]:
-    jar = [("Set-Cookie", f"c{n}={'x' * 100}; Domain={domain}") for n, domain in enumerate(["example.com", ".com", "", "127.0.0.2"])]
+    jar = [
+        ("Set-Cookie", f"c{n}={'x' * 100}; Domain={domain}")
+        for n, domain in enumerate(["example.com", ".com", "", "127.0.0.2"])
+    ]
     yield plain(answer, None, *jar, ("Set-Cookie2", "x"), ("Refresh", f"0; url=http://{TRAP.decode()}/"))
 
 
@@ -157,7 +166,9 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 MALICE: dict[str, Malice] = {
     "entity-bomb": _with_doctype(_entities(), b"&a11;"),
     "external-file": _with_doctype(b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>', b"&e;"),
-    "external-address": _with_doctype(b'<!DOCTYPE x SYSTEM "http://trap-address/x.dtd" [<!ENTITY % p SYSTEM "http://trap-address/p"> %p;]>', b""),
+    "external-address": _with_doctype(
+        b'<!DOCTYPE x SYSTEM "http://trap-address/x.dtd" [<!ENTITY % p SYSTEM "http://trap-address/p"> %p;]>', b""
+    ),
     "deep-json-arrays": says(b"[" * DEEP + b"]" * DEEP, ("Content-Type", "application/json")),
     "deep-json-objects": says(b'{"value":' * DEEP + b"1" + b"}" * DEEP, ("Content-Type", "application/json")),
     "deep-json-unclosed": says(b'{"a":[' * DEEP, ("Content-Type", "application/json")),
@@ -167,7 +178,9 @@ MALICE: dict[str, Malice] = {
     "gzip-broken": says(bomb()[:1000] + b"broken" * 100, ("Content-Encoding", "gzip")),
     "unknown-encoding": says(b"\x0b\x02\x80hello", ("Content-Encoding", "br")),
     "hundred-megabytes": endless(OK + b"Content-Length: 104857600\r\n\r\n", b"[" + b" " * (MEGABYTE - 1), 100),
-    "endless-chunks": endless(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"100000\r\n" + b" " * MEGABYTE + b"\r\n", 200),
+    "endless-chunks": endless(
+        OK + b"Transfer-Encoding: chunked\r\n\r\n", b"100000\r\n" + b" " * MEGABYTE + b"\r\n", 200
+    ),
     "until-closed": endless(OK + b"\r\n", b" " * MEGABYTE, 200),
     "huge-header": endless(b"HTTP/1.1 200 OK\r\nX-Huge: ", b"x" * MEGABYTE, 50),
     "endless-headers": endless(b"HTTP/1.1 200 OK\r\n", b"X-More: yes\r\n" * 50_000, 50),

@@ -126,7 +126,11 @@ def _change(root: etree._Element, random: Random) -> None:
         case 6:
             one.append(etree.Element("Inner"))
         case _:
-            one.text = random.choice(XML_TEXTS) if not (one.text or "").lstrip().startswith("<") else _inner(one.text or "", random)
+            one.text = (
+                random.choice(XML_TEXTS)
+                if not (one.text or "").lstrip().startswith("<")
+                else _inner(one.text or "", random)
+            )
 
 
 def _inner(text: str, random: Random) -> str:

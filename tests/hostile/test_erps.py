@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from include.erps.port import Draft, Erp, ErpDocument
+from include.erps.port import ErpDocument
 from include.errors import ExpenseError, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from tests.hostile.malice import MALICE, MEGABYTE, aimed
 from tests.hostile.proxy import Proxy, Trap
@@ -36,8 +36,6 @@ ADAPTERS: dict[str, type[Adapter]] = {
 # What may still be on its way in the sockets' buffers when the client has stopped reading.
 IN_FLIGHT = 12 * MEGABYTE
 LONGEST_ANSWER = 16 * MEGABYTE
-
-
 
 
 def every_pair(phase: int) -> pytest.MarkDecorator:

@@ -45,7 +45,14 @@ def between(box: Sandbox) -> Iterator[tuple[ExpensifyClient, Proxy, Trap]]:
     with Trap() as trap, Proxy(box.port) as proxy:
         http = HttpClient(f"http://127.0.0.1:{proxy.own_port}", max_body_bytes=LONGEST_FILE)
         client = ExpensifyClient(
-            http, "aa_acme", SECRET, Budget(), sleep=lambda seconds: None, attempts=2, ready_within_s=0.2, request_timeout_s=10
+            http,
+            "aa_acme",
+            SECRET,
+            Budget(),
+            sleep=lambda seconds: None,
+            attempts=2,
+            ready_within_s=0.2,
+            request_timeout_s=10,
         )
         with client:
             yield client, proxy, trap
@@ -118,7 +125,11 @@ def test_answers_with_something_wrong(box: Sandbox, seed: int) -> None:
     with between(box) as (client, proxy, _):
         for number in range(10):
             proxy.malice = mutated(Random(seed * 1000 + number))
-            for ask in (client.policies, lambda: client.policy(["A1"], ["categories", "tags"]), lambda: client.export(query())):
+            for ask in (
+                client.policies,
+                lambda: client.policy(["A1"], ["categories", "tags"]),
+                lambda: client.export(query()),
+            ):
                 try:
                     ask()
                 except OURS as error:

@@ -178,7 +178,10 @@ class Sequence:
         ordered = []
         for _ in range(self.random.randrange(1, 4)):
             service, operation = self.random.choice(
-                [(erp.name, erp.create)] * 4 + [(erp.name, erp.lookup)] * 3 + [(erp.name, "*")] * 2 + [("expensify", "*")]
+                [(erp.name, erp.create)] * 4
+                + [(erp.name, erp.lookup)] * 3
+                + [(erp.name, "*")] * 2
+                + [("expensify", "*")]
             )
             action, when = self.random.choice(
                 [
@@ -239,7 +242,7 @@ class Sequence:
         def play(number: int) -> None:
             try:
                 said[number] = self._play(runs[number], dies_at=dies[number], patient=False)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
                 problems.append(error)
 
         threads = [threading.Thread(target=play, args=(number,)) for number in range(len(runs))]
@@ -269,10 +272,10 @@ class Sequence:
                 said.append(f"{name} {outcome}")
                 if outcome != "ok":
                     break
-        if all(run.states.get(step) == "success" for step in ("extract", "transform", "validate")):
-            if not run.params.get("dry_run"):
-                for index in range(len(run.xcoms["validate"])):
-                    said.append(f"load {index} {self._task(lambda at=index: run.load(at), patient)}")  # type: ignore[misc]
+        validated = all(run.states.get(step) == "success" for step in ("extract", "transform", "validate"))
+        if validated and not run.params.get("dry_run"):
+            for index in range(len(run.xcoms["validate"])):
+                said.append(f"load {index} {self._task(lambda at=index: run.load(at), patient)}")  # type: ignore[misc]
         outcome = self._task(run.acknowledge, patient)
         said.append(f"acknowledge {outcome}")
         run.state = "success" if outcome == "ok" else "failed"
@@ -326,7 +329,9 @@ def play(erp: ErpUnderTest, seed: int, steps: int, folder: Path) -> Outcome:
             raise
         except Exception as error:
             shown = "\n".join(f"  {number:3} {step}" for number, step in enumerate(sequence.steps, 1))
-            raise RuleBroken(f"{title}, {type(error).__name__} in step {len(sequence.steps)}: {error}\n{shown}") from error
+            raise RuleBroken(
+                f"{title}, {type(error).__name__} in step {len(sequence.steps)}: {error}\n{shown}"
+            ) from error
         states: dict[str, int] = {}
         for row in made.view().journals:
             states[row["state"]] = states.get(row["state"], 0) + 1

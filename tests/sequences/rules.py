@@ -105,11 +105,15 @@ class Rules:
         found = self.broken()
         states = {row["journal_key"]: row["state"] for row in view.journals}
         told = {row["report_id"] for row in view.findings}
-        held = {row["report_id"] for row in view.members if row["left_at"] is None and states[row["journal_key"]] == "held"}
+        held = {
+            row["report_id"] for row in view.members if row["left_at"] is None and states[row["journal_key"]] == "held"
+        }
         booked: dict[str, dict[str, tuple[int, str]]] = defaultdict(dict)
         for row in view.expenses:
             booked[row["report_id"]][row["transaction_id"]] = (row["amount_cents"], states[row["journal_key"]])
-        found += [f"{key} is still {state}" for key, state in states.items() if state not in (*DONE, "held", "conflict")]
+        found += [
+            f"{key} is still {state}" for key, state in states.items() if state not in (*DONE, "held", "conflict")
+        ]
         with self.world.sandbox.lock:
             reports = {name: dict(item) for name, item in self.world.sandbox.expensify.reports.items()}
         for name, item in reports.items():

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -82,9 +81,7 @@ class World:
         with self.ledger.write() as connection:
             connection.execute(tables.attempt.update().values(lease_until=long_ago))
             connection.execute(
-                tables.attempt.update()
-                .where(tables.attempt.c.absent_at.is_not(None))
-                .values(absent_at=long_ago)
+                tables.attempt.update().where(tables.attempt.c.absent_at.is_not(None)).values(absent_at=long_ago)
             )
             connection.execute(tables.run.update().values(refreshing_until=None))
 

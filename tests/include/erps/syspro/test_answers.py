@@ -98,7 +98,9 @@ def test_what_is_no_whole_number(text: str) -> None:
     assert len(str(caught.value)) < 100
 
 
-@pytest.mark.parametrize("text", ["", " ", ".", "1,000.00", "1.005", "12.40-", "٣", "1e3", "NaN", "9" * 5000, "1." + "0" * 5000, None])
+@pytest.mark.parametrize(
+    "text", ["", " ", ".", "1,000.00", "1.005", "12.40-", "٣", "1e3", "NaN", "9" * 5000, "1." + "0" * 5000, None]
+)
 def test_what_is_no_amount(text: str | None) -> None:
     with pytest.raises(Unreadable):
         answers.cents(text)
