@@ -8,7 +8,7 @@ empty, would then say "not there", and what is not there is created.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -22,15 +22,16 @@ class NotJson(ValueError):
     """The text is not JSON, or not such that every reader reads the same."""
 
 
-def read(body: bytes) -> Any:
-    """The value; numbers with a fraction or an exponent as :class:`~decimal.Decimal`, never as a float.
+def read(body: bytes, *, exact: bool = True) -> Any:
+    """The value; numbers with a fraction or an exponent as :class:`~decimal.Decimal`.
 
+    :param exact: false makes them floats, for a system whose amounts are texts: a float is then what its reader refuses.
     :raises NotJson: it is none, or it is ambiguous, too deep or holds a number of an absurd size.
     """
     try:
         text = body.decode(json.detect_encoding(body))
         # Python's reader takes a byte order mark in front for an error.
-        value = _DECODER.decode(text.removeprefix("\ufeff"))
+        value = (_EXACT if exact else _FLOATING).decode(text.removeprefix("\ufeff"))
         if "\\u" in text:
             # Half a surrogate pair is a text that can be neither stored nor sent.
             json.dumps(value, ensure_ascii=False, default=str).encode()
@@ -81,4 +82,9 @@ def _constant(name: str) -> NoReturn:
     raise NotJson(f"{name} is no number")
 
 
-_DECODER = json.JSONDecoder(parse_float=_number, parse_int=_whole, parse_constant=_constant, object_pairs_hook=_object)
+def _decoder(number: Callable[[str], Decimal | float]) -> json.JSONDecoder:
+    return json.JSONDecoder(parse_float=number, parse_int=_whole, parse_constant=_constant, object_pairs_hook=_object)
+
+
+_EXACT = _decoder(_number)
+_FLOATING = _decoder(lambda text: float(_number(text)))

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from cryptography.fernet import Fernet
@@ -141,7 +142,7 @@ def slow_down_first_answers(sandbox: Sandbox) -> None:
     Two of them take effect late as well: when their sender is dead already.
     """
     for erp, operation in CREATES.items():
-        when = "before" if erp in ("dynamics_gp", "ifs_cloud") else "after"
+        when: Literal["before", "after"] = "before" if erp in ("dynamics_gp", "ifs_cloud") else "after"
         sandbox.faults.add(Fault(erp, operation, Delay(ANSWER_DELAY_S), when, times=2))
 
 

@@ -66,7 +66,7 @@ class LedgerView:
         with Ledger(url) as ledger, ledger.read() as connection:
             if not sa.inspect(connection).has_table(tables.journal.name):
                 return cls(*([] for _ in order))
-            return cls(*(connection.execute(sa.select(table)).mappings().all() for table in order))
+            return cls(*([dict(row) for row in connection.execute(sa.select(table)).mappings()] for table in order))
 
     def shown(self) -> list[Journal]:
         """The journals as the demo's table prints them."""

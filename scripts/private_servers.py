@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 import sqlalchemy as sa
 
 from scripts.process_group import ProcessGroup, Program

@@ -38,7 +38,7 @@ def test_both_answer_to_their_password_alone_and_are_gone_afterwards(tmp_path: P
         assert _redis(redis.port, f"AUTH {redis.password}\r\nPING\r\n".encode()).endswith(b"+PONG\r\n")
         assert servers.ended() is None
     for port in (url.port, redis.port):
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             socket.create_connection((HOST, port or 0), timeout=1)
 
 

@@ -112,7 +112,7 @@ def _message(error: Mapping[str, Any]) -> str:
 
 def _json(answer: Answer) -> Mapping[str, Any]:
     try:
-        value = strict_json.read(answer.body)
+        value = strict_json.read(answer.body, exact=False)
     except strict_json.NotJson:
         raise Unreadable("the answer is not complete JSON") from None
     if not isinstance(value, dict):
