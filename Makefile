@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos cluster run test test-fast test-airflow e2e e2e-hostile e2e-random lint format lock clean venv
+.PHONY: help kerberos cluster run preflight test test-fast test-airflow e2e e2e-hostile e2e-random lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ cluster: venv  ## the demo on PostgreSQL, Redis and two Celery workers, one of t
 
 run: venv  ## Airflow with the sandbox and the demo tenants; HEADLESS=1 ends after the table
 	@exec $(BIN)/python -m scripts.run $(if $(filter-out 0,$(HEADLESS)),--headless)
+
+preflight: venv  ## would a tenant's reports post? TENANT=<name>; writes nothing
+	@$(BIN)/python -m scripts.preflight "$(TENANT)"
 
 test: venv  ## all tests: the fast ones, then those on one running Airflow
 	@$(MAKE) --no-print-directory --keep-going test-fast test-airflow
@@ -54,7 +57,7 @@ e2e-random: venv  ## sequences of whatever may happen: SEED=7 STEPS=3000 ERP=sys
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(wildcard include plugins dags scripts)
+	$(BIN)/mypy $(wildcard include plugins dags scripts provider)
 
 format: venv  ## let ruff repair what it can
 	$(BIN)/ruff check --fix .

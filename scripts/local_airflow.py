@@ -260,6 +260,8 @@ class LocalAirflow:
             ("core", "executor"): "LocalExecutor",
             ("core", "parallelism"): str(self._parallelism),
             ("core", "load_examples"): "False",
+            # The Test button of the connection forms.
+            ("core", "test_connection"): "Enabled",
             ("core", "fernet_key"): keep("core", "fernet_key", Fernet.generate_key().decode()),
             ("core", "simple_auth_manager_users"): f"{self.username}:admin",
             ("core", "simple_auth_manager_passwords_file"): str(password_file),

@@ -23,6 +23,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
 STAMP = VENV / "complete"
 CACHE = PROJECT / ".run" / "cache"
+PROVIDER = PROJECT / "provider"
+PROVIDER_STAMP = VENV / "provider"
 LOCK = PROJECT / "requirements-dev.lock"  # a superset of requirements.lock, with the same versions
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -46,7 +48,7 @@ def main() -> int:
         except BlockingIOError:
             say("another make is preparing .venv; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        return make(fingerprint())
+        return make(fingerprint()) or install_provider()
 
 
 def make(wanted: str) -> int:
@@ -99,6 +101,40 @@ def make(wanted: str) -> int:
     STAMP.write_text(wanted)
     say(f".venv is complete after {time.monotonic() - started:.0f} s")
     return 0
+
+
+def install_provider() -> int:
+    """The project's own connection types, from its folder. Everything it needs, its build tool too, is in the lock."""
+    wanted = provider_fingerprint()
+    if PROVIDER_STAMP.is_file() and PROVIDER_STAMP.read_text() == wanted:
+        return 0
+    env = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
+    env.pop("PYTHONPATH", None)
+    env.pop("PYTHONHOME", None)
+    python = str(VENV / "bin" / "python")
+    alone = ["--no-deps", "--no-build-isolation", "--no-index"]
+    # Without its cache, which knows a folder by its pyproject.toml alone and would give back an older build.
+    uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--no-cache", "--python", python, "--reinstall"]
+    pip = [
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "--quiet",
+        "install",
+        "--force-reinstall",
+    ]
+    if run([*uv, *alone, str(PROVIDER)], env) and run([*pip, *alone, str(PROVIDER)], env):
+        return fail("the connection types (provider/) could not be installed.", "pip's words are above.")
+    PROVIDER_STAMP.write_text(wanted)
+    return 0
+
+
+def provider_fingerprint() -> str:
+    files = sorted(path for path in PROVIDER.rglob("*") if path.suffix in (".py", ".toml"))
+    parts = [str(VENV).encode(), *(part for path in files for part in (str(path).encode(), path.read_bytes()))]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def fingerprint() -> str:

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from include.erps.site import SiteCheck, SiteQuestions
+
 Kind = Literal["journal", "bill"]
 """``journal``: a general ledger journal with both sides. ``bill``: an AP document; the ERP makes the credit side."""
 
@@ -149,6 +151,12 @@ class Erp(Protocol):
 
     def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
         """Finish what may be missing after a create (a number, a release); return the document unchanged if nothing is."""
+
+    def site_checks(self, questions: SiteQuestions) -> Sequence[SiteCheck]:
+        """What must be right on the ERP's side, one question each; asking changes nothing there.
+
+        The first one signs in and proves that the credentials are good: when it fails, the others are not asked.
+        """
 
     def __enter__(self) -> Self: ...
 

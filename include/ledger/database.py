@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from include.errors import Misconfigured, Retryable
 
 BUSY_TIMEOUT_S = 60
-_HEAD = "0001"
+_HEAD = "0002"
 
 
 class LedgerBusy(Retryable):

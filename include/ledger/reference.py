@@ -33,10 +33,20 @@ def set_read_until(connection: sa.Connection, scope: Scope, moment: datetime) ->
     )
 
 
-def record(
-    connection: sa.Connection, scope: Scope, changes: Iterable[Change], actor: Actor, at: datetime, *, applied: bool
-) -> None:
-    """Store each change, or why there was none. ``applied`` is false for a dry run."""
+def unresolved(connection: sa.Connection, scope: Scope) -> frozenset[str]:
+    """Employees (e-mails or employee IDs) that could not be sent the last time they were compared, in any policy."""
+    columns = tables.reference_change.c
+    latest = (
+        sa.select(sa.func.max(columns.id))
+        .where(columns.target == scope.target, columns.tenant.in_(scope.names), columns.kind == "employee")
+        .group_by(columns.policy_id, columns.subject)
+    )
+    query = sa.select(columns.subject).where(columns.id.in_(latest), columns.action == "skip")
+    return frozenset(connection.execute(query).scalars())
+
+
+def record(connection: sa.Connection, scope: Scope, changes: Iterable[Change], actor: Actor, at: datetime) -> None:
+    """Store what is about to be done, or why it is not. Nothing counts as applied yet."""
     rows = [
         {
             "tenant": scope.tenant,
@@ -48,10 +58,39 @@ def record(
             "policy_id": change.policy_id,
             "subject": change.subject,
             "reason": change.reason,
-            "applied": applied and change.is_sent,
+            "applied": False,
             "at": at,
         }
         for change in changes
     ]
     if rows:
         connection.execute(tables.reference_change.insert(), rows)
+
+
+def mark_applied(
+    connection: sa.Connection, scope: Scope, changes: Iterable[Change], actor: Actor, at: datetime
+) -> None:
+    """The other side has taken these, of those that were recorded at ``at``."""
+    columns = tables.reference_change.c
+    statement = (
+        tables.reference_change.update()
+        .where(
+            columns.tenant == scope.tenant,
+            columns.target == scope.target,
+            columns.run_id == actor.run_id,
+            columns.at == at,
+            *(columns[name] == sa.bindparam(f"its_{name}") for name in ("kind", "action", "policy_id", "subject")),
+        )
+        .values(applied=True)
+    )
+    rows = [
+        {
+            "its_kind": change.kind,
+            "its_action": change.action,
+            "its_policy_id": change.policy_id,
+            "its_subject": change.subject,
+        }
+        for change in changes
+    ]
+    if rows:
+        connection.execute(statement, rows)

@@ -160,6 +160,11 @@ def boxes(connection: sa.Connection, key: RunKey) -> list[list[str]]:
     return [*cut[: MOST_BOXES - 1], surplus]
 
 
+def box_of(position: int, size: int) -> int:
+    """The number of the box (Airflow's map index) that holds a position: the same cut as :func:`boxes`."""
+    return min(position // size, MOST_BOXES - 1)
+
+
 def set_checked(connection: sa.Connection, key: RunKey, journal_keys: Sequence[str], clear_number: int) -> None:
     """These journals were checked in this run after it was cleared ``clear_number`` times."""
     columns = tables.run_journal.c

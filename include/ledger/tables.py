@@ -67,6 +67,8 @@ run = sa.Table(
     sa.Column("refreshing_until", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index(None, "tenant", "covered_at"),
+    sa.Index(None, "tenant", "created_at", "dag_id", "run_id"),
+    sa.Index(None, "created_at", "dag_id", "run_id"),
 )
 
 run_journal = sa.Table(
@@ -110,6 +112,7 @@ report = sa.Table(
     sa.Column("exported_at", UtcDateTime),
     sa.PrimaryKeyConstraint("target", "tenant", "report_id"),
     sa.Index(None, "tenant", "exported_at"),
+    sa.Index(None, "tenant", "submitter_email"),
 )
 
 report_version = sa.Table(
@@ -132,6 +135,12 @@ journal_report = sa.Table(
     sa.Column("left_at", UtcDateTime),
     sa.PrimaryKeyConstraint("target", "tenant", "journal_key", "report_id"),
     sa.Index(None, "target", "tenant", "report_id"),
+    sa.Index(
+        "ix_journal_report_left",
+        *("target", "tenant", "journal_key"),
+        sqlite_where=sa.text("left_at IS NOT NULL"),
+        postgresql_where=sa.text("left_at IS NOT NULL"),
+    ),
 )
 
 expense = sa.Table(
@@ -199,8 +208,14 @@ journal = sa.Table(
     sa.Column("announced", sa.Boolean, nullable=False, default=False),
     sa.PrimaryKeyConstraint("target", "tenant", "journal_key"),
     sa.UniqueConstraint("target", "reference"),
-    sa.Index(None, "tenant", "state"),
+    sa.Index(None, "tenant", "state", "created_at"),
     sa.Index(None, "target", "tenant", "approval_date"),
+    # The page's three orders, over one tenant and over all: what breaks a tie belongs to the index, so that a page is read off.
+    *(
+        sa.Index(f"ix_journal_{owner}{column}", *leading, column, "target", *trailing, "journal_key")
+        for column in ("posting_date", "created_at", "total_debit_cents")
+        for owner, leading, trailing in (("by_", (), ("tenant",)), ("tenant_", ("tenant",), ()))
+    ),
 )
 
 journal_line = sa.Table(
@@ -215,7 +230,11 @@ journal_line = sa.Table(
     sa.Column("description", Text, nullable=False, default=""),
     sa.Column("rule", Text, nullable=False),
     sa.PrimaryKeyConstraint("target", "tenant", "journal_key", "line"),
-    sa.Index(None, "tenant", "account"),
+    sa.Index(
+        "ix_journal_line_tenant_account",
+        *("tenant", "account", "target", "journal_key"),
+        postgresql_ops={"account": "text_pattern_ops"},
+    ),
 )
 
 attempt = sa.Table(
@@ -281,6 +300,8 @@ finding = sa.Table(
     sa.Column("settled_at", UtcDateTime),
     sa.UniqueConstraint("target", "tenant", "fingerprint"),
     sa.Index(None, "tenant", "kind"),
+    sa.Index(None, "tenant", "id"),
+    sa.Index(None, "tenant", "journal_key"),
 )
 
 claim_version = sa.Table(
@@ -322,3 +343,57 @@ reference_read = sa.Table(
     sa.Column("read_until", UtcDateTime, nullable=False),
     sa.PrimaryKeyConstraint("target", "tenant"),
 )
+
+journal_sums = sa.Table(
+    "journal_sums",
+    metadata,
+    *_owner(),
+    sa.Column("currency", Text, nullable=False),
+    sa.Column("month", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("unfinished", sa.Integer, nullable=False),
+    sa.Column("journals", sa.BigInteger, nullable=False),
+    sa.Column("cents", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("tenant", "target", "currency", "month", "state", "unfinished"),
+)
+"""Journals and their debit totals, kept by triggers; see :mod:`include.ledger.views.sums`."""
+
+journal_sums_change = sa.Table(
+    "journal_sums_change",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    *(sa.Column(column.name, column.type, nullable=False) for column in journal_sums.columns),
+)
+"""What has changed since the sums were last folded: appended by triggers, so that no writer waits for another."""
+
+search_journal = sa.Table(
+    "search_journal",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    *_owner(),
+    sa.Column("journal_key", Text, nullable=False),
+    sa.UniqueConstraint("target", "tenant", "journal_key"),
+)
+"""The journals whose words are in the search index; see :mod:`include.ledger.views.words`."""
+
+search_word = sa.Table(
+    "search_word",
+    metadata,
+    sa.Column("journal_id", Id, nullable=False),
+    sa.Column("word", Text, nullable=False),
+    sa.Column("tenant", Text, nullable=False),
+    sa.PrimaryKeyConstraint("journal_id", "word"),
+    sa.Index("ix_search_word_tenant_word", "tenant", "word", "journal_id", postgresql_ops={"word": "text_pattern_ops"}),
+    sqlite_with_rowid=False,
+)
+"""The words by which a journal is found; ``journal_id`` is that of ``search_journal``."""
+
+search_change = sa.Table(
+    "search_change",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    *_owner(),
+    sa.Column("journal_key", Text, nullable=False),
+    sa.Index(None, "tenant", "id"),
+)
+"""Journals whose words may have changed since they were read: appended by triggers."""

@@ -207,13 +207,33 @@ class Hold(_Section):
 
 
 class ReferenceData(_Section):
-    """The ``reference_data`` section: what flows back from the ERP into Expensify."""
+    """The ``reference_data`` section: what flows back from the ERP into Expensify.
+
+    ``default_manager``: e-mail of who approves for employees whose ERP names no manager. ``into_erp``: what Expensify has and
+    the ERP lacks goes there too, or is listed where the ERP's interface cannot take it.
+    """
 
     policies: list[ShortText] = Field(min_length=1)
     employees: bool = False
     gl_codes: bool = False
     cost_centers: bool = False
     allow_removal: bool = False
+    default_manager: ShortText | None = None
+    into_erp: bool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not (self.employees or self.gl_codes or self.cost_centers):
+            raise ValueError("switch on at least one of `employees`, `gl_codes` and `cost_centers`")
+        if self.into_erp and self.allow_removal:
+            raise ValueError(
+                "`into_erp` gives the ERP what only Expensify has, `allow_removal` removes it from Expensify: choose one"
+            )
+        if self.into_erp and not (self.employees or self.cost_centers):
+            raise ValueError("`into_erp` works with `employees` and `cost_centers`: switch one of them on")
+        if self.default_manager is not None and "@" not in self.default_manager:
+            raise ValueError(f"`default_manager` is an e-mail address, not {self.default_manager!r}")
+        return self
 
 
 class Retention(_Section):

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+POOLS = "pools"
+"""Where a run of ``preflight`` finds Airflow's pools in its configuration: names and slots."""
+
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """Compare the pools of the run's tasks with those that exist."""
+    """Compare the pools of the run's tasks with those that exist; a preflight is told of them, and compares for itself."""
+    if dag_run.dag_id == "preflight":
+        _tell_pools(dag_run)
+        return
     if not dag_run.dag_id.startswith("expenses__"):
         return
     missing = _missing_pools(dag_run)
@@ -30,6 +36,18 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
         )
         log.error("%s, run %s: %s", dag_run.dag_id, dag_run.run_id, text)
         dag_run.note = text
+
+
+def _tell_pools(dag_run: DagRun) -> None:
+    """Into the run's configuration: of what is kept with a run, it alone reaches the tasks."""
+    from airflow.models.pool import Pool
+    from sqlalchemy import select
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    if session is not None:
+        pools = {str(name): slots for name, slots in session.execute(select(Pool.pool, Pool.slots))}
+        dag_run.conf = {**(dag_run.conf or {}), POOLS: pools}
 
 
 def _missing_pools(dag_run: DagRun) -> list[str]:

@@ -42,12 +42,16 @@ class Scenario:
     """A scenario's name and its generator.
 
     ``is_long`` keeps it for ``make e2e``; ``stands_for_others`` has every ERP play it in every test run, not the model alone.
+    ``only`` names the one ERP that can play it. ``needs_postgresql``: the others play it in every test run only where Airflow's
+    metadata is on PostgreSQL.
     """
 
     name: str
     play: Callable[[Scene], Play]
     is_long: bool = False
     stands_for_others: bool = False
+    only: str | None = None
+    needs_postgresql: bool = False
 
 
 SCENARIOS: list[Scenario] = []
@@ -65,10 +69,26 @@ def short_scenario(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
     return play
 
 
+def short_scenario_on_postgresql(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
+    """The same for one that is too much for a busy SQLite metadata database."""
+    SCENARIOS.append(Scenario(play.__name__, play, stands_for_others=True, needs_postgresql=True))
+    return play
+
+
 def long_scenario(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
     """The same for one that takes too long for every test run."""
     SCENARIOS.append(Scenario(play.__name__, play, is_long=True))
     return play
+
+
+def scenario_of(erp: str, *, is_long: bool = False) -> Callable[[Callable[[Scene], Play]], Callable[[Scene], Play]]:
+    """The same for one that only one ERP can play, by its name."""
+
+    def add(play: Callable[[Scene], Play]) -> Callable[[Scene], Play]:
+        SCENARIOS.append(Scenario(play.__name__, play, is_long=is_long, stands_for_others=True, only=erp))
+        return play
+
+    return add
 
 
 @dataclass
@@ -238,11 +258,14 @@ class Suite:
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Wait until no other scenario plays, and have Airflow alone.
+        """For backfills: where Airflow's metadata is on SQLite, wait until no other scenario plays, and have Airflow alone.
 
-        For backfills: on a busy SQLite database Airflow answers 503 to one, takes its runs back, and the scheduler, which
-        has seen them, ends.
+        On a busy SQLite database Airflow answers 503 to a backfill, takes its runs back, and the scheduler, which has seen
+        them, ends.
         """
+        if self.airflow.database_url.startswith("postgresql"):
+            yield
+            return
         self._one_less()
         with self._quiet_turn:
             # In one's turn: whoever had the one before plays on, and verifies, when it is over.

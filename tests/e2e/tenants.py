@@ -352,6 +352,7 @@ class Tenant:
         marked = self.marked()
         if not self.erp.marks:
             assert not marked
+            self._verify_one_way()
             return
         assert not marked & open_reports, "marked before it was posted"
         assert {row["report_id"] for row in members} - open_reports <= marked, "posted and not marked"
@@ -364,6 +365,16 @@ class Tenant:
                     if row["report_id"] in job.reports:
                         first = datetime.fromisoformat(f"{done_at[row['journal_key']]}+00:00")
                         assert first <= job.at, f"{row['report_id']} was marked before {row['journal_key']} was posted"
+
+    def _verify_one_way(self) -> None:
+        """Nothing is ever written to Expensify for this tenant: only exports that mark nothing, downloads, and reads."""
+        asked = [
+            job.operation
+            for job in list(self.suite.sandbox.expensify.jobs)
+            if self.policy in f"{job.description}{job.data}"
+            or any(one.startswith(f"R{self.prefix}N") for one in job.reports)
+        ]
+        assert set(asked) <= {"file", "download", "get:policy", "get:policyList"}, asked
 
     def _verify_runs(self, journals: Mapping[str, Mapping[str, Any]]) -> None:
         for run in self.rows("run", "dry_run = 0"):

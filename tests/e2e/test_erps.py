@@ -16,19 +16,22 @@ from scripts.local_airflow import LocalAirflow
 from tests.e2e.erps import ERPS
 from tests.e2e.erps.under_test import ErpUnderTest
 from tests.e2e.suite import SCENARIOS, Scenario, Suite
+from tests.include.ledger import postgres_cluster
 
 pytestmark = pytest.mark.airflow
 
 
 def _is_long(one: Scenario, erp: ErpUnderTest) -> bool:
     """Every test run plays all scenarios on the model, and on the others those that stand for their kind."""
-    return one.is_long or not (erp is ERPS[0] or one.stands_for_others)
+    stands = one.stands_for_others and not (one.needs_postgresql and postgres_cluster.why_not())
+    return one.is_long or not (erp is ERPS[0] or stands)
 
 
 CASES = [
     pytest.param(one, erp, id=f"{erp.name}-{one.name}", marks=[pytest.mark.e2e] if _is_long(one, erp) else [])
     for one in SCENARIOS
     for erp in ERPS
+    if one.only in (None, erp.name)
 ]
 
 

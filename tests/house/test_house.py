@@ -78,6 +78,12 @@ def test_the_image_carries_the_same_airflow_and_installs_what_is_listed() -> Non
     assert "ARG RUN_AS=airflow" in text
 
 
+def test_the_image_has_the_connection_types_and_their_test_button() -> None:
+    text = (PROJECT / "Dockerfile").read_text()
+    assert "RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-index /tmp/provider" in text
+    assert "AIRFLOW__CORE__TEST_CONNECTION=Enabled" in text
+
+
 def test_what_the_image_copies_is_not_ignored() -> None:
     allowed = {line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied: set[str] = set()

@@ -81,6 +81,7 @@ class OAuthAccess:
     """Password grant once, then refreshes, with the tokens in a store.
 
     :param connection: names the tokens in the store, together with address, application and user.
+    :param signs_out: the store is nobody else's: end the session at the end, its seat of the licence is wanted elsewhere.
     """
 
     def __init__(
@@ -91,11 +92,14 @@ class OAuthAccess:
         tokens: TokenStore,
         connection: str,
         clock: Callable[[], float] = time.time,
+        *,
+        signs_out: bool = False,
     ) -> None:
         self._http = http
         self._settings = settings
         self._credentials = credentials
         self._tokens = tokens
+        self._signs_out = signs_out
         self._clock = clock
         self._token: Token | None = None
         self._refused: Misconfigured | None = None
@@ -119,7 +123,11 @@ class OAuthAccess:
         return (self._token.access_token, self._token.refresh_token) if self._token is not None else ()
 
     def close(self) -> None:
-        """Nothing: the session belongs to all tasks."""
+        """Nothing, where the session belongs to all tasks."""
+        if self._signs_out and self._token is not None:
+            _log_out(self._http, self._settings, self._token.headers)
+            self._token = None
+            self._tokens.forget(self.name)
 
     def _good(self, token: Token | None) -> bool:
         return token is not None and token.expires_at > self._clock() + _MARGIN_S
@@ -237,17 +245,7 @@ class CookieAccess:
         if not self._open:
             return
         self._open = False
-        try:
-            # An explicit length of 0: the web server refuses the request without one.
-            path = f"{self._settings.base_path}/entity/auth/logout"
-            answer = self._http.request("POST", path, content=b"", timeout_s=_LOGOUT_TIMEOUT_S)
-        except ExpenseError as error:
-            _LOG.warning(
-                "Acumatica: the session could not be logged out, its seat is free after it times out: %s", error
-            )
-            return
-        if answer.status not in (200, 204):
-            _LOG.warning("Acumatica: the session was not logged out (HTTP %s)", answer.status)
+        _log_out(self._http, self._settings, {})
 
     def _log_in(self) -> None:
         if self._refused is not None:
@@ -277,6 +275,19 @@ class CookieAccess:
             )
             raise self._refused
         raise Retryable(f"Acumatica: logging in failed (HTTP {answer.status})", answer.retry_after_s)
+
+
+def _log_out(http: HttpClient, settings: AcumaticaSettings, headers: Mapping[str, str]) -> None:
+    """Give the session back; a failure is a warning only."""
+    try:
+        # An explicit length of 0: the web server refuses the request without one.
+        path = f"{settings.base_path}/entity/auth/logout"
+        answer = http.request("POST", path, content=b"", headers=headers, timeout_s=_LOGOUT_TIMEOUT_S)
+    except ExpenseError as error:
+        _LOG.warning("Acumatica: the session could not be logged out, its seat is free after it times out: %s", error)
+        return
+    if answer.status not in (200, 204):
+        _LOG.warning("Acumatica: the session was not logged out (HTTP %s)", answer.status)
 
 
 _OAUTH_FIX = "correct the connection's client_id and client_secret, and the connected application in Acumatica"

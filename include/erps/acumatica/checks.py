@@ -36,7 +36,7 @@ class Checks:
 
     def verdicts(self, drafts: Sequence[Draft]) -> list[Verdict]:
         """One verdict per draft, in order, with ``details`` ``period``, and ``vendor`` or ``ledger``."""
-        ledger = self._ledger(self.lookups.ledgers())
+        ledger = self.ledger()
         known = self._known(drafts)
         calendar = self.lookups.calendar(draft.posting_date for draft in drafts)
         found = []
@@ -53,15 +53,27 @@ class Checks:
             found.append(Verdict(settled, tuple(dict.fromkeys(problems))))
         return found
 
+    def closed_meanwhile(self, draft: Draft) -> Problem | None:
+        """What has happened to the draft's period since it was checked.
+
+        Hours may lie between the check and the posting, and few sites refuse a closed period. Not asked again while some task
+        has seen the period open within the last ``period_recheck_s``.
+        """
+        if self.lookups.was_open_lately(str(draft.details.get("period")), draft.kind):
+            return None
+        problems = self._period_problems(draft, self.lookups.calendar([draft.posting_date]), {})
+        return next(iter(problems), None)
+
     def next_open_date(self, draft: Draft) -> date | None:
         """See :meth:`include.erps.port.Erp.next_open_date`."""
         return self.lookups.calendar([draft.posting_date]).next_open(draft.posting_date, draft.kind)
 
-    def _ledger(self, ledgers: Sequence[LedgerFacts]) -> LedgerFacts:
+    def ledger(self) -> LedgerFacts:
         """The ledger of journals: the configured one, or the only actual one of the branch.
 
         :raises Misconfigured: the branch or the ledger is not there.
         """
+        ledgers = self.lookups.ledgers()
         branch = (self.settings.branch or "").upper()
         visible = {name: active for ledger in ledgers for name, active in ledger.branches.items()}
         if branch and not visible.get(branch):
@@ -148,6 +160,7 @@ class Checks:
             ]
         details["period"] = period.id
         if calendar.is_open(period, draft.kind):
+            self.lookups.remember_open(period.id, draft.kind)
             return []
         why = period.status if period.status.lower() != "open" else "closed in Accounts Payable"
         return [

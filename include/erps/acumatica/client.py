@@ -18,8 +18,10 @@ from include.erps.acumatica.reference import Reference
 from include.erps.acumatica.releasing import Releasing
 from include.erps.acumatica.session import Session
 from include.erps.acumatica.settings import AcumaticaSettings
+from include.erps.acumatica.site import Site
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
+from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.reference_data import source
 from include.transport import HttpClient, NoAnswer, NotSent, require_https
@@ -32,6 +34,7 @@ class AcumaticaErp:
         path is ``settings.base_path``.
     :param tokens: where OAuth tokens are kept between tasks. :param budget: requests per minute, shared by all tasks.
     :param connection: names the connection in ``tokens``.
+    :param signs_out: end the session when left, because ``tokens`` are not shared with anybody.
     :param verify: check certificates (true), or the path of a CA bundle.
     :raises Misconfigured: the address is wrong.
     """
@@ -45,6 +48,7 @@ class AcumaticaErp:
         tokens: TokenStore,
         budget: RequestBudget | None = None,
         connection: str = "",
+        signs_out: bool = False,
         verify: bool | str = True,
         request_timeout_s: float | None = None,
         clock: Callable[[], float] = time.time,
@@ -64,7 +68,7 @@ class AcumaticaErp:
             raise Misconfigured(f"The Acumatica connection: {error}") from None
         access: Access
         if settings.auth == "oauth":
-            access = OAuthAccess(http, settings, credentials, tokens, connection, clock)
+            access = OAuthAccess(http, settings, credentials, tokens, connection, clock, signs_out=signs_out)
         else:
             access = CookieAccess(http, settings, credentials)
         self._settings = settings
@@ -75,12 +79,15 @@ class AcumaticaErp:
         self._finding = Finding(settings, self._lookups)
         self._outcomes = Outcomes(settings, self._session.masked)
         self._releasing = Releasing(self._session, settings, self._finding, wait)
+        self._site = Site(settings, self._session, self._lookups, self._checks)
         self.reference = Reference(self._session, settings)
 
     def changed_employees(self, since: datetime | None) -> list[source.Employee]:
-        """See :class:`include.reference_data.source.GivesEmployees`. Acumatica has one display name, so names stay unset."""
+        """See :class:`include.reference_data.source.GivesEmployees`."""
         return [
-            source.Employee(one.id, one.email, None, None, one.manager_id, one.active)
+            source.Employee(
+                one.id, one.email, one.first_name, one.last_name, one.manager_id, one.active, display_name=one.name
+            )
             for one in self.reference.employees(since).rows
         ]
 
@@ -123,6 +130,7 @@ class AcumaticaErp:
             raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
         try:
             put = put_of(self._settled(draft), self._settings)
+            self._require_open_period(draft)
             self._session.prepare()
         except Retryable as error:
             raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
@@ -149,6 +157,15 @@ class AcumaticaErp:
         :raises Retryable: it stands, and is not released yet; a further call tries only that.
         """
         return self._releasing.release(draft, document) if self._settings.release else document
+
+    def site_checks(self, questions: SiteQuestions) -> list[SiteCheck]:
+        """Sign-in, endpoint version, branch and ledger with its currency; periods and payees show in :meth:`check`."""
+        return self._site.checks(questions)
+
+    def _require_open_period(self, draft: Draft) -> None:
+        closed = self._checks.closed_meanwhile(draft)
+        if closed is not None:
+            raise Rejected(f"{draft.reference} is not sent: {closed.message}. {closed.fix}; then clear the task")
 
     def _settled(self, draft: Draft) -> Draft:
         """The draft with what the check settles; checked now when that has not been done."""

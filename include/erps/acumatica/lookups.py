@@ -46,7 +46,7 @@ class Payee:
 
 @dataclass(frozen=True)
 class Lookups:
-    """:param proofs: where it is kept, for an hour, that the branch was readable; ``None``: nowhere.
+    """:param proofs: where it is kept that the branch was readable, for an hour, and that a period was open; ``None``: nowhere.
 
     :param name: the connection's name there.
     """
@@ -92,11 +92,14 @@ class Lookups:
         return rows
 
     def _is_proven(self) -> bool:
-        stored = self.proofs.read(self._proof_name) if self.proofs is not None else None
+        return self._is_fresh(self._proof_name, _PROOF_LASTS_S)
+
+    def _is_fresh(self, name: str, lasts_s: float) -> bool:
+        stored = self.proofs.read(name) if self.proofs is not None else None
         if stored is None:
             return False
         try:
-            return 0 <= self.clock() - float(stored) < _PROOF_LASTS_S
+            return 0 <= self.clock() - float(stored) < lasts_s
         except ValueError:
             return False
 
@@ -194,6 +197,18 @@ class Lookups:
             return calendar_of(self.session.any_of(query, conditions, subject="financial periods"), self.settings)
         except Unreadable as error:
             raise LookupFailed(f"Acumatica's financial periods cannot be read: {error}") from None
+
+    def was_open_lately(self, period: str, kind: str) -> bool:
+        """Whether any task has seen the period take such documents within the last ``period_recheck_s``."""
+        return self._is_fresh(self._open_name(period, kind), self.settings.period_recheck_s)
+
+    def remember_open(self, period: str, kind: str) -> None:
+        """The period takes such documents now."""
+        if self.proofs is not None and self.settings.period_recheck_s:
+            self.proofs.write(self._open_name(period, kind), str(self.clock()))
+
+    def _open_name(self, period: str, kind: str) -> str:
+        return f"{self.name}:open:{self.settings.calendar_company or ''}:{period}:{kind}"
 
     def _by_code(self, query: Query, key: str, codes: Collection[str]) -> list[Record]:
         conditions = [equal(key, code) for code in sorted({code.upper() for code in codes})]

@@ -14,14 +14,14 @@ from include.erps.acumatica.values import Record
 from include.errors import LookupFailed
 
 _EMPLOYEE_FIELDS = (
-    "EmployeeID,EmployeeName,Status,LastModifiedDateTime,ContactInfo/Email,EmployeeSettings/ReportsTo,"
-    "EmployeeSettings/DepartmentID"
+    "EmployeeID,EmployeeName,Status,LastModifiedDateTime,ContactInfo/Email,ContactInfo/FirstName,ContactInfo/LastName,"
+    "EmployeeSettings/ReportsTo,EmployeeSettings/DepartmentID"
 )
 
 
 @dataclass(frozen=True)
 class Employee:
-    """``email`` and ``manager_id`` are ``None`` where Acumatica has none; nothing is invented."""
+    """``None`` where Acumatica has none; nothing is invented."""
 
     id: str
     name: str
@@ -29,6 +29,8 @@ class Employee:
     manager_id: str | None
     department: str | None
     active: bool
+    first_name: str | None = None
+    last_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Reference:
             manager_id=values.text_of(known, "ReportsTo") or None,
             department=values.text_of(known, "DepartmentID") or None,
             active=values.text_of(row, "Status").lower() in words,
+            first_name=values.text_of(contact, "FirstName") or None,
+            last_name=values.text_of(contact, "LastName") or None,
         )
 
 

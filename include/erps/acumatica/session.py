@@ -90,6 +90,14 @@ class Session:
         self._access.close()
         self._http.close()
 
+    def sign_in(self) -> None:
+        """Obtain what lets requests in, unless it is there.
+
+        :raises Retryable, Misconfigured: as every request.
+        """
+        self._take()
+        self._access.headers()
+
     # --- reading ---
 
     def one(self, path: str, *, subject: str, expand: str = "") -> Record:

@@ -114,6 +114,7 @@ class AcumaticaSettings(ErpSettings):
     release_poll_s: float = Field(default=1, gt=0)
     release_timeout_s: float = Field(default=300, gt=0)
     change_overlap_s: float = Field(default=300, ge=0)
+    period_recheck_s: float = Field(default=60, ge=0)
 
     statuses: Statuses = Statuses()
     errors: ErrorTexts = ErrorTexts()

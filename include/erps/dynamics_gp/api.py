@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class CostCenter:
 
 @dataclass(frozen=True)
 class Employee:
-    """An employee as GP lists them; ``email`` is empty over SOAP, whose summary has none."""
+    """An employee as GP lists them; ``email`` and ``cost_center`` are empty over SOAP, whose summary has none."""
 
     code: str
     first_name: str
@@ -57,13 +57,23 @@ class Employee:
     email: str
     department: str
     active: bool
+    cost_center: str = ""
 
 
 class Api(Protocol):
     """One company through one API."""
 
+    can_write_master_data: bool
+    """Whether cost centers and employees can be put; else the two ``put_`` methods are never called."""
+
     def open(self) -> None:
         """Make sure that the company can be reached and is the one the tenant file means."""
+
+    def sign_in(self) -> str:
+        """Prove that the Windows account is let in, whatever company is meant; says how that shows."""
+
+    def may_post(self) -> str:
+        """Ask for whatever a new journal needs before it can be sent, as far as it can be asked; says what was proved."""
 
     def company_details(self) -> dict[str, int]:
         """What a draft's ``details`` keep of the company, so that it is not looked for again."""
@@ -89,8 +99,14 @@ class Api(Protocol):
     def cost_centers(self) -> list[CostCenter]:
         """All cost centres."""
 
-    def employees(self) -> list[Employee]:
-        """All employees the account may see."""
+    def employees(self, since: datetime | None = None) -> list[Employee]:
+        """Employees the account may see; those changed since a moment, where the API can tell."""
+
+    def put_cost_center(self, center: CostCenter) -> None:
+        """Create or change a cost center. :raises include.errors.Rejected: refused."""
+
+    def put_employee(self, employee: Employee) -> None:
+        """Create or change an employee, all fields. :raises include.errors.Rejected: refused."""
 
     def close(self) -> None:
         """Close the connection."""

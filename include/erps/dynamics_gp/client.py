@@ -17,7 +17,9 @@ from include.erps.dynamics_gp.api import Api, CostCenter, Employee
 from include.erps.dynamics_gp.auth import RefusedPassword, Scheme, WindowsAuth
 from include.erps.dynamics_gp.checks import Checks
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
+from include.erps.dynamics_gp.site import Site
 from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Conflict, Misconfigured, Rejected, Retryable
 from include.reference_data import source
 from include.transport import HttpClient
@@ -66,18 +68,58 @@ class DynamicsGpErp:
         except (ValueError, OSError) as error:
             raise Misconfigured(f"The Dynamics GP connection: {error}") from None
         self._api = _api(http, settings, clock)
+        self._employees: dict[str, Employee] = {}
         self._checks = Checks(settings, self._api)
 
     def changed_employees(self, since: datetime | None) -> list[source.Employee]:
-        """See :class:`include.reference_data.source.GivesEmployees`. GP tells no time of change and no manager."""
+        """See :class:`include.reference_data.source.GivesEmployees`. GP names no manager; over SOAP it tells neither e-mails nor
+        times of change.
+        """
+        rows = self._api.employees(since)
+        self._employees |= {row.code.upper(): row for row in rows}
         return [
-            source.Employee(one.code, one.email or None, one.first_name, one.last_name, None, one.active)
-            for one in self.employees()
+            source.Employee(
+                one.code,
+                one.email or None,
+                one.first_name,
+                one.last_name,
+                None,
+                one.active,
+                tells_email=self._settings.api == "sba",
+            )
+            for one in rows
         ]
 
     def known_cost_centers(self) -> list[source.CostCenter]:
-        """See :class:`include.reference_data.source.GivesCostCenters`."""
-        return [source.CostCenter(one.code, one.description, one.active) for one in self.cost_centers()]
+        """See :class:`include.reference_data.source.GivesCostCenters`; without the segments that stand for none."""
+        return [
+            source.CostCenter(one.code, one.description, one.active)
+            for one in self.cost_centers()
+            if one.code not in self._settings.not_cost_centers
+        ]
+
+    @property
+    def takes_reference_data(self) -> bool:
+        """Only SBA has a way for cost centers and employees; the Web Services have none."""
+        return self._api.can_write_master_data
+
+    def put_cost_center(self, center: source.CostCenter) -> None:
+        """See :class:`include.reference_data.source.TakesReferenceData`."""
+        self._api.put_cost_center(CostCenter(center.code, center.name, center.active))
+
+    def put_employee(self, employee: source.Employee) -> None:
+        """See :class:`include.reference_data.source.TakesReferenceData`: what is not given stays as GP has it."""
+        known = self._employees.get(employee.employee_id.upper())
+        if known is None:
+            known = Employee(employee.employee_id, "", "", "", "", True)
+        self._api.put_employee(
+            replace(
+                known,
+                first_name=employee.first_name or known.first_name,
+                last_name=employee.last_name or known.last_name,
+                email=employee.email or known.email,
+            )
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +179,10 @@ class DynamicsGpErp:
                 "clear this task"
             )
         return replace(document, number=found[0].number, status=found[0].status)
+
+    def site_checks(self, questions: SiteQuestions) -> list[SiteCheck]:
+        """Log-on, company and the policy of new journals; periods and accounts show in :meth:`check`."""
+        return Site(self._settings, self._api).checks(questions)
 
     def cost_centers(self) -> list[CostCenter]:
         """All cost centres. :raises LookupFailed: the list is incomplete."""

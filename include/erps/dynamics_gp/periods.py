@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from include.erps import fiscal_calendar
 from include.erps.dynamics_gp.api import Period
-from include.erps.syspro import periods as calendar_file
 
 
 class CalendarFile:
@@ -16,7 +16,7 @@ class CalendarFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._calendar = calendar_file.read_calendar(path)
+        self._calendar = fiscal_calendar.read_table(path)
 
     def period_of(self, day: date) -> Period | None:
         """The period of a day; ``None`` where the file has none."""
@@ -28,5 +28,5 @@ class CalendarFile:
         return (_period(one) for one in self._calendar.after(day))
 
 
-def _period(row: calendar_file.Period) -> Period:
+def _period(row: fiscal_calendar.Period) -> Period:
     return Period(row.year, row.number, row.first_day, row.last_day, row.open)

@@ -6,12 +6,13 @@ GP has no such service for journals of its own: a partner writes it. Paths, memb
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+from include.clock import utc_now
 from include.erps.dynamics_gp.api import (
     Account,
     CostCenter,
@@ -23,18 +24,21 @@ from include.erps.dynamics_gp.api import (
     line_text,
 )
 from include.erps.dynamics_gp.periods import CalendarFile
-from include.erps.dynamics_gp.sba_calls import NoEnvelope, Reply, SbaCalls
+from include.erps.dynamics_gp.sba_calls import REFUSED, NoEnvelope, Reply, SbaCalls
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.soap_journals import SEQUENCE_STEP
 from include.erps.port import Draft, ErpDocument
 from include.errors import LookupFailed, NotExecuted, Rejected, UnknownOutcome
 from include.transport import HttpClient, NoAnswer, NotSent
 
-_REFUSED = frozenset({400, 405, 406, 413, 415, 422})
+# Of a cost center.
+_DESCRIPTION_LENGTH = 30
 
 
 class SbaCompany:
     """Implements :class:`include.erps.dynamics_gp.api.Api`. Nothing is sent before its first use."""
+
+    can_write_master_data = True
 
     def __init__(self, http: HttpClient, settings: DynamicsGpSettings) -> None:
         self._settings = settings
@@ -45,6 +49,16 @@ class SbaCompany:
 
     def open(self) -> None:
         """Nothing to do: the company is part of every path."""
+
+    def sign_in(self) -> str:
+        """Ask for today's fiscal period: tenant and company are part of every path."""
+        today = utc_now().date().isoformat()
+        self._calls.items("fiscal periods", self._calls.path(self._settings.paths.fiscal_periods), Date=today)
+        return "the SBA service lets the Windows account in and knows the company"
+
+    def may_post(self) -> str:
+        """Nothing can be asked: the service tells its rights only by refusing."""
+        return "whether the account may create journals shows with the first one"
 
     def company_details(self) -> dict[str, int]:
         """Nothing: the company's name is enough."""
@@ -77,18 +91,42 @@ class SbaCompany:
         path = self._calls.path(self._settings.paths.cost_centers)
         return [self._cost_center(row) for row in self._calls.items("cost centres", path)]
 
-    def employees(self) -> list[Employee]:
-        """The whole list."""
+    def employees(self, since: datetime | None = None) -> list[Employee]:
+        """The whole list, or what has changed in it since a moment."""
         path = self._calls.path(self._settings.paths.employees)
+        changed = {} if since is None else {"ModifiedDateFrom": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         found = []
-        for row in self._calls.items("employees", path):
-            names = ("EmployeeId", "FirstName", "LastName", "Email", "Department")
-            code, first, last, email, department = (str(self._calls.member(row, name) or "").strip() for name in names)
+        for row in self._calls.items("employees", path, **changed):
+            names = ("EmployeeId", "FirstName", "LastName", "Email", "Department", "CostCenter")
+            code, first, last, email, department, center = (
+                str(self._calls.member(row, name) or "").strip() for name in names
+            )
             active = self._calls.member(row, "IsActive")
             if not code or not isinstance(active, bool):
                 raise LookupFailed("Dynamics GP's list of employees has a row without id or state")
-            found.append(Employee(code, first, last, email, department, active))
+            found.append(Employee(code, first, last, email, department, active, center))
         return found
+
+    def put_cost_center(self, center: CostCenter) -> None:
+        """Create a cost center, or change the one with this code."""
+        members = {"Description": _text(center.description[:_DESCRIPTION_LENGTH]), "IsActive": _truth(center.active)}
+        self._put(f"the cost center {center.code}", self._settings.paths.cost_centers, center.code, members)
+
+    def put_employee(self, employee: Employee) -> None:
+        """Create an employee, or change the one with this id: all members, for what is left out may be emptied."""
+        texts = {
+            "FirstName": employee.first_name,
+            "LastName": employee.last_name,
+            "Email": employee.email,
+            "Department": employee.department,
+            "CostCenter": employee.cost_center,
+        }
+        members = {**{name: _text(text) for name, text in texts.items()}, "IsActive": _truth(employee.active)}
+        self._put(f"the employee {employee.code}", self._settings.paths.employees, employee.code, members)
+
+    def _put(self, subject: str, resource: str, key: str, members: Mapping[str, str]) -> None:
+        content = _object({self._calls.name(name): value for name, value in members.items()})
+        self._calls.put(subject, self._calls.path(resource, key), content.encode())
 
     def period_of(self, day: date) -> Period | None:
         """From the service, or from the tenant's calendar file where one is set."""
@@ -168,7 +206,7 @@ class SbaCompany:
             raise NotExecuted(f"{name} was not taken: {words}", self._settings.busy_delay_s)
         if reply.status in (403, 404) and reply.messages:
             self._calls.require_access(reply)
-        if reply.status in _REFUSED and reply.messages:
+        if reply.status in REFUSED and reply.messages:
             raise Rejected(f"{name}: Dynamics GP refused it: {words}", reply.raw)
         raise UnknownOutcome(
             f"{name} was sent and Dynamics GP answered with status {reply.status}: {words}", raw_answer=reply.raw
@@ -282,6 +320,10 @@ def _exact(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unreadable("an amount that is no number")
     return cents(str(value))
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _text(value: str) -> str:

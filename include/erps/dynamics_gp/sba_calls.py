@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from include import strict_json
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
-from include.errors import LookupFailed, Misconfigured, Retryable
+from include.errors import LookupFailed, Misconfigured, Rejected, Retryable
 from include.transport import Answer, HttpClient
 
 _MISCONFIGURED = {
@@ -19,6 +19,9 @@ _MISCONFIGURED = {
     "NotMapped": "the Windows account is not mapped to a Dynamics GP user: map it in GP's user setup",
     "CompanyAccess": "the Windows account may not use this company: give its GP user access",
 }
+
+REFUSED = frozenset({400, 405, 406, 413, 415, 422})
+"""Statuses of an answer that definitely refuses what was sent."""
 
 
 class NoEnvelope(Exception):
@@ -146,6 +149,27 @@ class SbaCalls:
         """
         headers = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8"}
         return self.reply(self._http.request("POST", path, content=content, headers=headers))
+
+    def put(self, subject: str, path: str, content: bytes) -> None:
+        """Set a state, which may be repeated.
+
+        :raises Rejected: refused in GP's own words. :raises Retryable: no answer, or one that does not tell.
+        """
+        headers = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8"}
+        options: dict[str, Any] = {"content": content, "headers": headers}
+        try:
+            reply = self.reply(
+                self._http.request_repeatedly("PUT", path, attempts=self._settings.query_attempts, **options)
+            )
+        except NoEnvelope as error:
+            raise Retryable(f"Dynamics GP gave no readable answer to {subject}: {error}") from None
+        if reply.status in (200, 201):
+            return
+        words = "; ".join(map(str, reply.messages))[:500]
+        if reply.status in REFUSED and reply.messages:
+            raise Rejected(f"Dynamics GP refused {subject}: {words}", reply.raw)
+        self.require_access(reply)
+        raise Retryable(f"Dynamics GP answered {subject} with status {reply.status}: {words}")
 
     def require_access(self, reply: Reply) -> None:
         """:raises Misconfigured: the refusal is about tenant, company, path or rights."""

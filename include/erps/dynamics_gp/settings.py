@@ -73,6 +73,7 @@ class DynamicsGpSettings(ErpSettings):
     cost_center: str = "cost_center"
     cost_center_segment: int = Field(default=1, ge=1, le=10)
     segment_separator: str = Field(default="-", min_length=1, max_length=1)
+    not_cost_centers: list[str] = Field(default_factory=list)
 
     settle_s: float = Field(default=180, ge=0)
     number_delay_s: float = Field(default=30, gt=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from lxml import etree
@@ -22,6 +22,8 @@ from include.transport import HttpClient
 
 class SoapCompany:
     """Implements :class:`include.erps.dynamics_gp.api.Api`. Nothing is sent before its first use."""
+
+    can_write_master_data = False
 
     def __init__(self, http: HttpClient, settings: DynamicsGpSettings, clock: Clock = utc_now) -> None:
         assert settings.fiscal_calendar is not None
@@ -53,6 +55,17 @@ class SoapCompany:
                     "give the Windows account access to it"
                 )
         self._company_id = known
+
+    def sign_in(self) -> str:
+        """Ask for a company by id: a fault that says that there is none comes after the log-on, too."""
+        known = self._settings.company_id or 1
+        self._name_of(known)
+        return "the Web Services let the Windows account in"
+
+    def may_post(self) -> str:
+        """Read the policy that a new journal has to carry."""
+        self._journals.read_policy(self._context_of())
+        return "the policy for new journals (CreateGLTransaction) can be read"
 
     def company_details(self) -> dict[str, int]:
         """The company's id."""
@@ -164,9 +177,17 @@ class SoapCompany:
                 active[code] = active.get(code, False) or row.active
         return [CostCenter(code, "", is_active) for code, is_active in sorted(active.items())]
 
-    def employees(self) -> list[Employee]:
-        """Employees as the Web Services list them; the account's entity filters may hide some."""
+    def employees(self, since: datetime | None = None) -> list[Employee]:
+        """Employees as the Web Services list them, without a time of change; the account's entity filters may hide some."""
         return self._all(self._employee_rows, lambda row: row.code)
+
+    def put_cost_center(self, center: CostCenter) -> None:
+        """Never called: the Web Services have no such operation."""
+        raise NotImplementedError
+
+    def put_employee(self, employee: Employee) -> None:
+        """Never called: the Web Services have no such operation."""
+        raise NotImplementedError
 
     def period_of(self, day: date) -> Period | None:
         """From the calendar file."""

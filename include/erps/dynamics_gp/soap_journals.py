@@ -166,7 +166,7 @@ class SoapJournals:
         try:
             context = self._context_of(draft)
             if self._policy is None:
-                self._policy = self._read_policy(context)
+                self._policy = self.read_policy(context)
         except Retryable as error:
             raise NotExecuted(f"{name} is not sent: {error}", error.delay_s) from None
         envelope = self._calls.envelope(
@@ -185,7 +185,8 @@ class SoapJournals:
             raise self._refused(name, fault, context) from None
         return ErpDocument(number=None, status="Work", raw_answer=raw)
 
-    def _read_policy(self, context: Any) -> etree._Element:
+    def read_policy(self, context: Any) -> etree._Element:
+        """What GP says of creating journals; echoed in each create. :raises LookupFailed: no readable answer."""
         answer = self._asked(
             "GetPolicyByOperation", "the policy of new journals", context, operation="CreateGLTransaction"
         )

@@ -29,7 +29,7 @@ class Checks:
         """
         # First of all: without a right to the company everything else would read as missing.
         currency = self.lookups.company_currency()
-        self._check_posting()
+        self.check_posting()
         self.lookups.prove_readable(self.settings.reference_serie, drafts[0].reference)
         wanted: dict[str, set[str]] = defaultdict(set)
         for draft in drafts:
@@ -61,7 +61,8 @@ class Checks:
         periods = self.lookups.periods(earliest, None)
         return min((max(period.first_day, earliest) for period in periods if period.open), default=None)
 
-    def _check_posting(self) -> None:
+    def check_posting(self) -> None:
+        """:raises Misconfigured: the voucher type does not exist, or no user group is known."""
         template = self.lookups.template()
         if template is None:
             raise Misconfigured(

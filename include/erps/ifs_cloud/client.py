@@ -16,9 +16,11 @@ from include.erps.ifs_cloud.lookups import Lookups, Template
 from include.erps.ifs_cloud.outcomes import Outcomes, OutOfDate
 from include.erps.ifs_cloud.session import Session
 from include.erps.ifs_cloud.settings import IfsCloudSettings
+from include.erps.ifs_cloud.site import Site
 from include.erps.ifs_cloud.tokens import ClientCredentials, Tokens
 from include.erps.port import Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
+from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import ExpenseError, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import Answer, HttpClient, NoAnswer, NotSent, require_https
 
@@ -131,6 +133,10 @@ class IfsCloudErp:
     def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
         """The document as it is: a voucher has its number at once, and IFS's own job moves it to the ledger."""
         return document
+
+    def site_checks(self, questions: SiteQuestions) -> list[SiteCheck]:
+        """Token, company and currency, voucher type, and the projections that are read; values show in :meth:`check`."""
+        return Site(self._settings, self._session, self._lookups, self._checks).checks(questions)
 
     def _template(self, draft: Draft) -> Template:
         try:

@@ -58,6 +58,10 @@ class Session:
         text = self._http.masked(text)
         return text.replace(self._token, "***") if self._token else text
 
+    def sign_in(self) -> None:
+        """Have a token. :raises Misconfigured: client, secret or realm is wrong. :raises Retryable: no answer."""
+        self._token = self._tokens.current()
+
     def read(self, path: str, subject: str) -> Answer | None:
         """One GET; ``None`` when there is no such entity (404).
 

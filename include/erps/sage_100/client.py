@@ -19,6 +19,8 @@ from include.erps.sage_100.documents import entry
 from include.erps.sage_100.lookups import Lookups
 from include.erps.sage_100.session import Session
 from include.erps.sage_100.settings import Sage100Settings
+from include.erps.sage_100.site import Site
+from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import HttpClient, require_https
 
@@ -114,6 +116,10 @@ class Sage100Erp:
     def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
         """The document as it is: its number comes with the create, and posting is the accountant's register update."""
         return document
+
+    def site_checks(self, questions: SiteQuestions) -> list[SiteCheck]:
+        """Log-on, company and account format over agent or extension; periods and accounts show in :meth:`check`."""
+        return Site(self._settings, self._lookups).checks(questions)
 
     def _open(self, credentials: Credentials) -> Channel:
         secrets = [credentials.password, credentials.api_key]

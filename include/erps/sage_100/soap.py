@@ -7,12 +7,10 @@ comes back as ``None``, and so does an absent one: the difference is read from t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import zeep
 import zeep.exceptions
@@ -26,69 +24,32 @@ from include.erps.sage_100.documents import Entry as NewEntry
 from include.erps.sage_100.documents import EntryLine
 from include.erps.sage_100.failures import Failure
 from include.erps.sage_100.settings import SOAP_NAMESPACE, Sage100Settings
+from include.erps.soap_wire import ANSWER_ERRORS, OtherAnswer, SoapWire
 from include.errors import Misconfigured
-from include.transport import Answer, HttpClient
+from include.transport import HttpClient
 
 M = TypeVar("M", bound=BaseModel)
 # zeep has no types; as Any it may be called under strict checking.
 _ZEEP: Any = zeep
 _WSDL = Path(__file__).with_name("wsdl") / "masservice.wsdl"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-# What zeep raises, besides its own errors, for values that are not of their type.
-_ANSWER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _LONGEST_ANSWER_KEPT = 200_000
 
 
-class _OtherAnswer(Exception):
-    """The answer is no envelope but a status of the web server or a proxy."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
-@dataclass(frozen=True)
-class _Response:
-    """What zeep reads of a response."""
-
-    status_code: int
-    content: bytes
-    headers: Mapping[str, str]
-    encoding: str | None = None
-
-
-class _Wire:
-    """zeep's transport over our HTTP client, so that its deadlines and its silence about URLs hold here too."""
+class _Wire(SoapWire):
+    """Our WSDL with the namespace that this company's service has."""
 
     def __init__(self, http: HttpClient, settings: Sage100Settings) -> None:
-        self._http = http
-        self._settings = settings
-        self.before_send: Callable[[etree._Element], None] | None = None
-        self.last = b""
-        self.sent = False
+        super().__init__(http, settings.lookup_attempts)
+        self._namespace = settings.soap_namespace
+        self.repeatable = True
 
     def load(self, url: str) -> bytes:
-        content = Path(url).read_bytes()
+        """A WSDL file, by its path."""
+        content = super().load(url)
         if url == str(_WSDL):
-            return content.replace(SOAP_NAMESPACE.encode(), self._settings.soap_namespace.encode())
+            return content.replace(SOAP_NAMESPACE.encode(), self._namespace.encode())
         return content
-
-    def post_xml(self, address: str, envelope: Any, headers: Mapping[str, str]) -> _Response:
-        path = urlsplit(address).path
-        content = etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
-        options: dict[str, Any] = {"content": content, "headers": dict(headers)}
-        if self.before_send is not None:
-            self.before_send(envelope)
-            self.sent = True
-            answer = self._http.request("POST", path, **options)
-        else:
-            self.sent = True
-            attempts = self._settings.lookup_attempts
-            answer = self._http.request_repeatedly("POST", path, attempts=attempts, **options)
-        self.last = answer.body
-        if answer.status != 200 and not (answer.status == 500 and b"Fault" in answer.body):
-            raise _OtherAnswer(answer)
-        return _Response(answer.status, answer.body, {"Content-Type": "text/xml"})
 
 
 class SoapChannel:
@@ -187,10 +148,10 @@ class SoapChannel:
             result = call(**arguments)
         except zeep.exceptions.Fault as fault:
             raise self._failure(fault) from None
-        except _OtherAnswer as other:
+        except OtherAnswer as other:
             answer = other.answer
             raise Failure(answer.status, None, "", answer.retry_after_s, self._kept(answer.body)) from None
-        except (*_ANSWER_ERRORS, zeep.exceptions.Error) as error:
+        except (*ANSWER_ERRORS, zeep.exceptions.Error) as error:
             if self._wire.sent:
                 raise Unreadable(f"no complete SOAP answer ({type(error).__name__})") from None
             if not isinstance(error, zeep.exceptions.Error):

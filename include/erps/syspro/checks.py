@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 
+from include.erps.fiscal_calendar import Period
 from include.erps.port import Draft, Problem, Verdict
 from include.erps.syspro.documents import analysis_codes
 from include.erps.syspro.lookups import Current, Lookups
-from include.erps.syspro.periods import Calendar, Period
+from include.erps.syspro.periods import Calendar
 from include.erps.syspro.refusals import FIXES, Finding
 from include.erps.syspro.settings import SysproSettings
 from include.errors import Misconfigured

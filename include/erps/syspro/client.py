@@ -9,7 +9,9 @@ from datetime import date
 from types import TracebackType
 from typing import Self
 
+from include.erps.fiscal_calendar import Period
 from include.erps.port import Draft, ErpDocument, Verdict
+from include.erps.site import SiteCheck, SiteQuestions
 from include.erps.syspro import answers
 from include.erps.syspro.answers import Unreadable
 from include.erps.syspro.channel import Channel
@@ -17,11 +19,12 @@ from include.erps.syspro.checks import AP_LETTERS, Checks
 from include.erps.syspro.documents import Posting, posting
 from include.erps.syspro.lookups import Lookups, Row, UnknownAccount
 from include.erps.syspro.outcomes import Outcomes, invoice_number
-from include.erps.syspro.periods import Period, read_calendar
+from include.erps.syspro.periods import read_calendar
 from include.erps.syspro.refusals import FIXES, Finding
 from include.erps.syspro.rest import RestChannel
 from include.erps.syspro.session import Credentials, Session, TooLong
 from include.erps.syspro.settings import SysproSettings
+from include.erps.syspro.site import Site
 from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import HttpClient, NoAnswer, NotSent, require_https
 
@@ -76,6 +79,7 @@ class SysproErp:
         self._lookups = Lookups(self._session, settings, settings.gl_company or company_id)
         self._outcomes = Outcomes(settings, self._session.masked)
         self._checks = Checks(settings, self._lookups, self._calendar, self._validated)
+        self._site = Site(settings, self._session, self._lookups, operator, company_id)
 
     def __enter__(self) -> Self:
         return self
@@ -159,6 +163,10 @@ class SysproErp:
     def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
         """The document as it is: a SYSPRO posting has its number at once and needs no release."""
         return document
+
+    def site_checks(self, questions: SiteQuestions) -> list[SiteCheck]:
+        """Log-on, queries, supplier, currency and current period; periods and posting rights show in :meth:`check`."""
+        return self._site.checks(questions)
 
     def _period(self, draft: Draft) -> Period:
         """The period that the check settled; the calendar's when the draft has none."""

@@ -6,23 +6,15 @@ the names and their order are written here once and tested.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from include.erps.port import Draft, Line
+from include.erps.windows_1252 import windows_1252
 
 if TYPE_CHECKING:
     from include.erps.syspro.settings import SysproSettings
-
-# Letters that Unicode does not decompose, and punctuation that has a plain equivalent.
-_PLAIN = str.maketrans(
-    {
-        "Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "Ħ": "H", "ħ": "h", "Ŧ": "T", "ŧ": "t", "ı": "i", "ĸ": "k",
-        "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2015": "-", "\u2212": "-",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,34 +29,6 @@ class Posting:
     def text(self) -> str:
         """What is kept as evidence of what was sent."""
         return f"{self.parameters}\n{self.document}"
-
-
-def windows_1252(text: str) -> str:
-    """``text`` in characters that SYSPRO's database can hold; others become their plain letter, else ``?``.
-
-    Control characters, which XML forbids, become blanks.
-    """
-    return "".join(_storable(character) for character in unicodedata.normalize("NFC", text).translate(_PLAIN))
-
-
-def _storable(character: str) -> str:
-    category = unicodedata.category(character)
-    if category in ("Cc", "Zl", "Zp"):
-        return " "
-    if category == "Cf":
-        return ""
-    if _encodable(character):
-        return character
-    plain = "".join(part for part in unicodedata.normalize("NFKD", character).translate(_PLAIN) if _encodable(part))
-    return plain or "?"
-
-
-def _encodable(character: str) -> bool:
-    try:
-        character.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def amount(cents: int) -> str:

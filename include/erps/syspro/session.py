@@ -119,6 +119,15 @@ class Session:
         if not self._id:
             self._log_on(channel)
 
+    def sign_in(self) -> str:
+        """Log on, unless logged on already; the name of the channel in use.
+
+        :raises Retryable, Misconfigured: as :meth:`ask`.
+        """
+        self.prepare("query", {})
+        assert self._channel is not None
+        return self._channel.name
+
     def send_once(self, business_object: str, document: str, parameters: str) -> Reply:
         """The one request with an effect; :meth:`prepare` comes before it.
 

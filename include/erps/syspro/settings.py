@@ -16,6 +16,7 @@ from include.erps.port import Draft, ErpSettings, Kind, Line, Problem
 from include.erps.syspro import documents
 from include.erps.syspro.addresses import target
 from include.erps.syspro.refusals import ErrorClass, Refusals, TextClass
+from include.erps.windows_1252 import windows_1252
 
 _REFERENCE = re.compile(r"[A-Z0-9-]+", re.ASCII)
 _COMPANY = re.compile(r"[A-Z0-9]{1,4}", re.ASCII)
@@ -269,7 +270,7 @@ class SysproSettings(ErpSettings):
                 "use only characters of Windows-1252 and no blanks at its ends in the tenant file's mapping",
             )
             for what, code in codes.items()
-            if documents.windows_1252(code) != code or code != code.strip() or not code
+            if windows_1252(code) != code or code != code.strip() or not code
         ]
         if len(line.account) > self.sizes.account:
             found.append(

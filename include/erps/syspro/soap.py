@@ -8,19 +8,17 @@ downloaded at run time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import zeep
 import zeep.exceptions
-from lxml import etree
 
+from include.erps.soap_wire import ANSWER_ERRORS, OtherAnswer, SoapWire
 from include.erps.syspro.addresses import Argument, Operation
 from include.erps.syspro.answers import Body, of_text
 from include.erps.syspro.channel import Reply
-from include.transport import Answer, HttpClient, NoAnswer
+from include.transport import HttpClient, NoAnswer
 
 # zeep has no types; as Any it may be called under strict checking.
 _ZEEP: Any = zeep
@@ -49,55 +47,6 @@ _LOGON_CONSTANTS = {
 }
 
 
-# What zeep raises, besides its own errors, for an envelope that is no answer to the call.
-_ANSWER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
-
-class _OtherStatus(Exception):
-    """The answer is no SOAP envelope but a status of the web server or a proxy."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
-@dataclass(frozen=True)
-class _Response:
-    """What zeep reads of a response."""
-
-    status_code: int
-    content: bytes
-    headers: Mapping[str, str]
-    encoding: str | None = None
-
-
-class _Wire:
-    """zeep's transport over our HTTP client, so that its deadlines and its silence about URLs hold here too."""
-
-    def __init__(self, http: HttpClient, query_attempts: int) -> None:
-        self._http = http
-        self._query_attempts = query_attempts
-        self.repeatable = False
-        self.timeout_s: float | None = None
-        self.sent = False
-
-    def load(self, url: str) -> bytes:
-        return Path(url).read_bytes()
-
-    def post_xml(self, address: str, envelope: Any, headers: Mapping[str, str]) -> _Response:
-        path = urlsplit(address).path
-        content = etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
-        self.sent = True
-        options: dict[str, Any] = {"content": content, "headers": dict(headers), "timeout_s": self.timeout_s}
-        if self.repeatable:
-            answer = self._http.request_repeatedly("POST", path, attempts=self._query_attempts, **options)
-        else:
-            answer = self._http.request("POST", path, **options)
-        if answer.status != 200 and not (answer.status == 500 and b"Fault" in answer.body):
-            raise _OtherStatus(answer)
-        return _Response(answer.status, answer.body, {"Content-Type": "text/xml"})
-
-
 class SoapChannel:
     """The channel for long documents.
 
@@ -109,7 +58,7 @@ class SoapChannel:
     def __init__(self, http: HttpClient, base_path: str, query_attempts: int) -> None:
         self._http = http
         self._base_path = base_path
-        self._wire = _Wire(http, query_attempts)
+        self._wire = SoapWire(http, query_attempts)
         self._services: dict[str, Any] = {}
 
     def fits(self, operation: Operation, arguments: Mapping[Argument, str]) -> bool:
@@ -128,9 +77,9 @@ class SoapChannel:
         except zeep.exceptions.Fault as fault:
             # REST gives the same refusal under 200; from here on there is no difference.
             return Reply(200, _refusal(str(fault.message)))
-        except _OtherStatus as other:
+        except OtherAnswer as other:
             return Reply(other.answer.status, Body(other.answer.body.strip()), other.answer.retry_after_s)
-        except (*_ANSWER_ERRORS, zeep.exceptions.Error) as error:
+        except (*ANSWER_ERRORS, zeep.exceptions.Error) as error:
             if not self._wire.sent:
                 raise
             raise NoAnswer(f"the SOAP answer could not be read ({type(error).__name__})") from None

@@ -115,7 +115,10 @@ class Books:
     ) -> Row:
         """An employee; without `email` the contact's field is empty."""
         row = self.put("Employee", EmployeeID=identity, EmployeeName=name, Status=status)
-        row.linked["ContactInfo"] = Row({"Email": email, "DisplayName": name})
+        first, _, last = name.rpartition(" ")
+        row.linked["ContactInfo"] = Row(
+            {"Email": email, "DisplayName": name, "FirstName": first or None, "LastName": last or None}
+        )
         row.linked["EmployeeSettings"] = Row({"ReportsTo": manager, "DepartmentID": "ADMIN"})
         row.linked["FinancialSettings"] = Row({"APAccount": "20000"})
         return row

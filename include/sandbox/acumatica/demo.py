@@ -150,6 +150,8 @@ def _seed_acumatica(acumatica: Acumatica, today: date) -> None:
     for name, code in _PROJECTS.items():
         books.add_project(code, name, "Active", "EXPENSES")
     books.add_employee(_MANAGER[1], _MANAGER[2], _MANAGER[0])
+    # Has just begun: Expensify does not know her yet.
+    books.add_employee("EP00000105", "Noa Lindt", "noa.lindt@pacific.example", manager=_MANAGER[1])
     for email, (identity, name) in _PEOPLE.items():
         books.add_employee(identity, name, None if email == _JUNE else email, manager=_MANAGER[1])
 

@@ -148,9 +148,14 @@ class Doors:
         self.grants.append("login")
         return chain.cookie
 
-    def logout(self, cookie: str) -> None:
-        """Give the seat back."""
-        self.chains = [chain for chain in self.chains if not cookie or chain.cookie != cookie]
+    def logout(self, cookie: str, authorization: str = "") -> None:
+        """Give the seat back: of the cookie's session, or of the token's."""
+        token = authorization.removeprefix("Bearer ")
+        self.chains = [
+            chain
+            for chain in self.chains
+            if not ((cookie and chain.cookie == cookie) or (token and token in chain.access))
+        ]
 
     # Both
 

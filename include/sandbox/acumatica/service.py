@@ -249,7 +249,7 @@ class Acumatica:
         if name == "logout":
             if "Content-Length" not in request.headers:
                 raise Fail(411, "Length Required")
-            self.doors.logout(request.cookies.get("ASP.NET_SessionId", ""))
+            self.doors.logout(request.cookies.get("ASP.NET_SessionId", ""), request.headers.get("Authorization", ""))
             return Answer(b"", 204)
         if name != "login":
             raise Fail(404, _PAGE)

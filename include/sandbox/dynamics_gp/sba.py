@@ -44,6 +44,7 @@ _PARAMETERS = {
 }
 _HEADER = {"BatchId", "Reference", "TransactionDate", "SourceDocument", "CurrencyId", "Lines"}
 _LINE = {"AccountNumber", "DebitAmount", "CreditAmount", "Description", "SequenceNumber"}
+_LENGTHS = {"Description": 30, "FirstName": 15, "LastName": 20, "Email": 80, "Department": 6}
 _STATUS = {"BatchUnavailable": 409, "FieldTooLong": 400, "MissingField": 400, "InvalidAmount": 400}
 _LONGEST = 1_000_000
 
@@ -247,6 +248,9 @@ class SbaService:
     def _put(
         self, company: Company, resource: str, key: str, content: dict[str, Any]
     ) -> tuple[int, Any, dict[str, str]]:
+        for name, length in _LENGTHS.items():
+            if len(_text(content, name, "")) > length:
+                raise _Refused(400, "FieldTooLong", f"{name} has more than {length} characters.", name)
         if resource == "CostCenters":
             _known(content, {"Description", "IsActive"}, "")
             new = key.upper() not in company.cost_centers

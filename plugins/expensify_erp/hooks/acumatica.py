@@ -41,6 +41,7 @@ class AcumaticaHook(ErpHook):
             tokens=self.tokens(),
             budget=self.budget(f"acumatica:{endpoint.conn_id}", per_minute),
             connection=endpoint.conn_id,
+            signs_out=self.ledger is None,
             verify=endpoint.verify,
             request_timeout_s=settings.request_timeout_s,
         )

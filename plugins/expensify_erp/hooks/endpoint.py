@@ -32,7 +32,9 @@ class Endpoint:
 
 
 def endpoint_of(connection: Connection) -> Endpoint:
-    """Read a connection of type ``http``: schema, host, port, login, password and extra.
+    """Read a connection of type ``http`` or of our own: schema, host, port, login, password and extra.
+
+    Fields of the extra that a form left empty count as not given.
 
     :raises Misconfigured: host, login or password is missing, the scheme is not HTTP, or ``verify`` is neither a boolean nor
         the path of a file.
@@ -41,7 +43,7 @@ def endpoint_of(connection: Connection) -> Endpoint:
     for field in ("host", "login", "password"):
         if not getattr(connection, field):
             raise Misconfigured(f"the connection {name} has no {field}: fill it in under Admin > Connections")
-    extra = connection.extra_dejson
+    extra = {key: value for key, value in connection.extra_dejson.items() if value not in (None, "")}
     verify = extra.get("verify", True)
     if isinstance(verify, str) and verify.lower() in ("true", "false"):
         verify = verify.lower() == "true"

@@ -11,6 +11,7 @@ from expensify_erp.hooks.archive import ArchiveHook
 from expensify_erp.hooks.connections import connection_of
 from expensify_erp.hooks.endpoint import Endpoint, endpoint_of
 from include.erps.port import Erp, ErpSettings
+from include.erps.private_state import PrivateBudget, PrivateTokens
 from include.erps.registry import ERPS
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.errors import Misconfigured
@@ -20,7 +21,10 @@ from include.ledger.token_store import LedgerTokens
 
 
 class ErpHook(BaseHook):
-    """Turns the tenant's ERP connection into a session."""
+    """Turns the tenant's ERP connection into a session.
+
+    :param ledger: carries what sessions share; ``None``: the session shares nothing and leaves no trace of ours.
+    """
 
     conn_name_attr = "conn_id"
 
@@ -49,13 +53,15 @@ class ErpHook(BaseHook):
         return f"{self.settings.type}://{endpoint.host}/{company}"
 
     def tokens(self) -> TokenStore:
-        """Where this connection's sessions are kept between tasks."""
-        assert self.ledger is not None
+        """Where this connection's sessions are kept between tasks; without a ledger, in this process alone."""
+        if self.ledger is None:
+            return PrivateTokens()
         return LedgerTokens(self.ledger, ArchiveHook().keys())
 
     def budget(self, name: str, *limits: Limit) -> RequestBudget:
-        """A request budget shared by all tasks that use this connection."""
-        assert self.ledger is not None
+        """A request budget shared by all tasks that use this connection; without a ledger, of this process alone."""
+        if self.ledger is None:
+            return PrivateBudget([(limit.count, limit.seconds) for limit in limits])
         return Budget(self.ledger, name, limits)
 
     @abstractmethod

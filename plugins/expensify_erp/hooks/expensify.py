@@ -8,6 +8,7 @@ from airflow.sdk import BaseHook
 
 from expensify_erp.hooks.connections import connection_of
 from expensify_erp.hooks.endpoint import endpoint_of
+from include.erps.private_state import PrivateBudget
 from include.expensify.client import ExpensifyClient
 from include.ledger.database import Ledger
 from include.ledger.limiter import Budget, Limit
@@ -18,13 +19,20 @@ LIMITS = (Limit(5, 10), Limit(20, 60))
 
 
 class ExpensifyHook(BaseHook):
-    """Opens an Expensify client whose requests count against the budget of its credentials."""
+    """Opens an Expensify client whose requests count against the budget of its credentials.
+
+    :param ledger: carries that budget for all processes; ``None``: this process counts for itself.
+    :param attempts: for a short question that somebody waits for: so many tries, each within ``request_timeout_s``.
+    """
 
     conn_name_attr = "conn_id"
     hook_name = "Expensify"
 
-    def __init__(self, conn_id: str, ledger: Ledger, request_timeout_s: float) -> None:
+    def __init__(
+        self, conn_id: str, ledger: Ledger | None, request_timeout_s: float, *, attempts: int | None = None
+    ) -> None:
         super().__init__()
+        self.attempts = attempts
         self.conn_id = conn_id
         self.ledger = ledger
         self.request_timeout_s = request_timeout_s
@@ -43,5 +51,20 @@ class ExpensifyHook(BaseHook):
             max_body_bytes=4 * 1024**3,
             secrets=[endpoint.password],
         )
-        budget = Budget(self.ledger, f"expensify:{credential}", LIMITS)
-        return ExpensifyClient(http, endpoint.login, endpoint.password, budget, file_timeout_s=self.request_timeout_s)
+        budget = (
+            PrivateBudget([(limit.count, limit.seconds) for limit in LIMITS])
+            if self.ledger is None
+            else Budget(self.ledger, f"expensify:{credential}", LIMITS)
+        )
+        timeout_s = self.request_timeout_s
+        if self.attempts is None:
+            return ExpensifyClient(http, endpoint.login, endpoint.password, budget, file_timeout_s=timeout_s)
+        return ExpensifyClient(
+            http,
+            endpoint.login,
+            endpoint.password,
+            budget,
+            file_timeout_s=timeout_s,
+            request_timeout_s=timeout_s,
+            attempts=self.attempts,
+        )

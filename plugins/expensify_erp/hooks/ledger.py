@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 from expensify_erp.hooks.connections import connection_if_any
 from expensify_erp.hooks.home import airflow_home
 from include.ledger.database import Ledger, ledger_url
+from include.ledger.view import LedgerView
 
 CONNECTION = "expense_ledger"
 
@@ -33,6 +34,10 @@ class LedgerHook(BaseHook):
         ledger = Ledger(self._url())
         ledger.create_if_missing()
         return ledger
+
+    def view(self) -> LedgerView:
+        """The ledger to look at: neither created, nor migrated, nor written to; raises as :meth:`get_conn`."""
+        return LedgerView(self._url())
 
     def _url(self) -> str:
         connection = connection_if_any(self.conn_id)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from expensify_erp import notices
 from expensify_erp.hooks.expensify import ExpensifyHook
 from expensify_erp.operators.exports import naming
 from expensify_erp.operators.load import box_name
 from expensify_erp.operators.tenant import TenantOperator
-from include.accounting.money import written
 from include.clock import utc_now
-from include.errors import Held
+from include.errors import ExpenseError, Held, Refused
 from include.expensify.replies import BadCredentials
 from include.ledger import journals, marks, runs, tables
-from include.ledger.database import Ledger
-from include.ledger.journals import Journal, Scope
-from include.ledger.runs import RunKey
+from include.ledger.database import Ledger, LedgerBusy
+from include.ledger.journals import Scope
+from include.ledger.runs import Run, RunKey
+from include.ledger.views.upkeep import catch_up
+from include.notices import Notice, Open, open_journal
 from include.settings.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -43,16 +46,33 @@ class AcknowledgeOperator(TenantOperator):
             scope = self.scope(tenant)
             with ledger.read() as connection:
                 run = runs.find(connection, self.run_key(context))
-            if run is not None and not run.dry_run:
-                self._mark(ledger, scope, tenant)
-                self._note_announced(ledger, scope, run.key, states)
-            if failed:
-                raise Held(f"{', '.join(failed)} did not succeed: clear it with everything downstream")
-            if run is None or run.dry_run:
-                return
-            complaints = self._complaints(ledger, scope, run.key)
-        if complaints:
-            raise Held(f"{len(complaints)} journals of this run need a person:\n" + "\n".join(complaints))
+            if run is not None and run.dry_run:
+                run = None
+            try:
+                if run is not None:
+                    self._mark(ledger, scope, tenant)
+                    self._note_announced(ledger, scope, run.key, states)
+                    # The page is right without it, only slower: never a reason to fail a run.
+                    with suppress(LedgerBusy):
+                        catch_up(ledger)
+            except ExpenseError as error:
+                if isinstance(error, Refused) or ti.try_number > (ti.max_tries or 0):
+                    # No further try will come to the end of this step, where people are told.
+                    self._tell(context, tenant, self._open(ledger, scope, run, failed, context))
+                raise
+            found = self._open(ledger, scope, run, failed, context)
+        self._tell(context, tenant, found)
+        if failed:
+            raise Held(found[0].line())
+        if found:
+            lines = "\n".join(one.line() for one in found)
+            raise Held(f"{len(found)} journals of this run need a person:\n{lines}")
+
+    @staticmethod
+    def _tell(context: Context, tenant: Tenant, found: Sequence[Open]) -> None:
+        """The one place of a run from which anybody is told."""
+        if found:
+            notices.send(context, Notice(tenant.name, context["ti"].run_id, tuple(found), notices.run_link(context)))
 
     def _mark(self, ledger: Ledger, scope: Scope, tenant: Tenant) -> None:
         """All posted, not yet marked reports of the tenant, in as few requests as possible."""
@@ -99,32 +119,33 @@ class AcknowledgeOperator(TenantOperator):
                     .values(announced=True)
                 )
 
-    def _complaints(self, ledger: Ledger, scope: Scope, key: RunKey) -> list[str]:
+    def _open(
+        self, ledger: Ledger, scope: Scope, run: Run | None, failed: Sequence[str], context: Context
+    ) -> list[Open]:
+        """Everything of this run that is not done; only the steps, where one of those did not succeed."""
+        if failed:
+            return [Open(f"{', '.join(failed)} did not succeed", (("clear it with everything downstream", ""),))]
+        if run is None:
+            return []
         with ledger.write() as connection:
-            boxes = runs.boxes(connection, key)
+            boxes = runs.boxes(connection, run.key)
             found = journals.fetch(connection, scope, [journal for box in boxes for journal in box])
             differing = _differing(connection, scope)
-        lines = []
+        listed = []
         for index, box in enumerate(boxes):
+            link = notices.run_link(context, index)
             for journal_key in box:
                 journal = found.get(journal_key)
                 if journal is None:
-                    lines.append(f"{journal_key} is in this run and not in the ledger of {scope.target}")
+                    listed.append(Open(f"{journal_key} is in this run and not in the ledger of {scope.target}"))
                 elif journal.state not in DONE:
-                    lines.append(f"{_described(journal)} (task load, box {index}: {box_name(box)})")
+                    listed.append(open_journal(journal, link, f"task load, box {index}: {box_name(box)}"))
                 elif journal.state == "posted" and journal.incomplete:
-                    lines.append(
-                        f"{journal_key} is posted, and its number or release is missing in the ERP: clear load, box {index}"
-                    )
+                    said = "is posted, and its number or release is missing in the ERP: clear load, box"
+                    listed.append(Open(f"{journal_key} {said} {index}", link=link))
                 elif journal_key in differing:
-                    lines.append(f"{journal_key}: {differing[journal_key]}")
-        return lines
-
-
-def _described(journal: Journal) -> str:
-    reasons = " | ".join(reason.text() for reason in journal.reasons)
-    total = written(journal.total_debit_cents, journal.currency)
-    return f"{journal.key} ({total}) is {journal.state}{f': {reasons}' if reasons else ''}"
+                    listed.append(Open(journal_key, ((differing[journal_key], ""),), link))
+        return listed
 
 
 def _differing(connection: sa.Connection, scope: Scope) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 
 from tests.e2e.reports import Expense, meals
-from tests.e2e.suite import Play, Scene, scenario, short_scenario
+from tests.e2e.suite import Play, Scene, scenario, short_scenario, short_scenario_on_postgresql
 from tests.e2e.tenants import PATIENCE_S, ZONE, Tenant, day, key, until
 
 DAILY = "0 6 * * *"
@@ -58,7 +58,7 @@ def scheduled_runs_catch_up_from_the_start_date(scene: Scene) -> Play:
     assert tenant.posted() == {key(2): 500 + 150 + 41260 - 20}
 
 
-@scenario
+@short_scenario_on_postgresql
 def backfills_cover_new_windows_and_repeat_old_ones(scene: Scene) -> Play:
     tenant = scene.tenant()
     tenant.settings |= {"schedule": DAILY, "start_date": day(3)}

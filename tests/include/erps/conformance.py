@@ -21,6 +21,7 @@ from typing import ClassVar
 import pytest
 
 from include.erps.port import Draft, Erp, ErpDocument, Problem
+from include.erps.site import SiteQuestions
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.sandbox.faults import Action, Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from tests.include.erps.adapter import DAY, TEXT, Adapter
@@ -546,3 +547,48 @@ class Conformance:
                 ask()
         text = everything_said(caught.value)
         assert [secret for secret in secrets if secret in text] == []
+
+    # --- what is said of the site before anything is posted ---
+
+    def site_questions(self, adapter: Adapter, currency: str = "USD") -> SiteQuestions:
+        draft = adapter.draft()
+        accounts = tuple(line.account for line in draft.sent_lines)
+        return SiteQuestions(draft.currency if currency == "USD" else currency, (DAY,), accounts)
+
+    def test_a_good_site_has_nothing_that_blocks(self, adapter: Adapter) -> None:
+        with adapter.open() as erp:
+            checks = erp.site_checks(self.site_questions(adapter))
+            found = [(check.subject, list(check.ask())) for check in checks]
+        assert len(found) >= 3
+        for subject, findings in found:
+            assert findings, subject
+            assert {finding.level for finding in findings} <= {"ok", "warning"}, findings
+            for finding in findings:
+                assert len(finding.message.split()) >= 3
+                assert [secret for secret in adapter.secrets if secret in finding.message] == []
+        assert adapter.created == 0
+        assert adapter.stored(adapter.draft()) == []
+
+    def test_asking_for_the_site_s_checks_sends_nothing(self, adapter: Adapter) -> None:
+        with adapter.open() as erp:
+            erp.site_checks(self.site_questions(adapter))
+            assert adapter.sandbox.operations(adapter.service) == []
+
+    def test_a_ledger_in_another_currency_is_never_called_right(self, adapter: Adapter) -> None:
+        with adapter.open() as erp:
+            findings = [
+                finding
+                for check in erp.site_checks(self.site_questions(adapter, currency="CHF"))
+                for finding in check.ask()
+                if finding.subject == "ledger currency"
+            ]
+        assert [finding.level for finding in findings if finding.level != "ok"] == [one.level for one in findings]
+        assert findings
+        assert all("CHF" in finding.message + finding.fix for finding in findings)
+
+    def test_the_first_question_to_a_site_that_does_not_answer_is_retryable(self, adapter: Adapter) -> None:
+        adapter.sandbox.faults.add(Fault(adapter.service, "*", Drop(), when="before", times=99))
+        with adapter.open() as erp:
+            first = erp.site_checks(self.site_questions(adapter))[0]
+            with pytest.raises(Retryable):
+                list(first.ask())

@@ -70,6 +70,19 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
         changed(('{"Meals"', '{"Meals ": "1", "Meals"')),
         ["mapping.gl_account.values: two names are equal"],
     ),
+    "reference data of nothing": (GOOD + 'reference_data: {policies: ["A"]}\n', ["reference_data:", "at least one of"]),
+    "reference data both ways and removal": (
+        GOOD + 'reference_data: {policies: ["A"], employees: true, into_erp: true, allow_removal: true}\n',
+        ["reference_data:", "choose one"],
+    ),
+    "GL codes into the ERP": (
+        GOOD + 'reference_data: {policies: ["A"], gl_codes: true, into_erp: true}\n',
+        ["reference_data:", "`into_erp` works with `employees` and `cost_centers`"],
+    ),
+    "a manager without address": (
+        GOOD + 'reference_data: {policies: ["A"], employees: true, default_manager: Ada}\n',
+        ["reference_data:", "`default_manager` is an e-mail address, not 'Ada'"],
+    ),
     "unknown ERP": (changed(("type: syspro", "type: sap")), ["erp: unknown ERP type 'sap'", "syspro"]),
     "ERP as list": (changed(("type: syspro", "type: [syspro]")), ["erp: unknown ERP type"]),
     "bad cron": (changed(('"0 6 * * *"', '"0 25 * * *"')), ["schedule: '0 25 * * *' is not a cron expression"]),

@@ -71,7 +71,8 @@ def run(dag_id, pools):
         again.notify_dagrun_state_changed(msg="started")
         session.commit()
     with create_session() as session:
-        return {"note": session.get(DagRun, made.id).note, "log": records[before:]}
+        kept = session.get(DagRun, made.id)
+        return {"note": kept.note, "log": records[before:], "conf": kept.conf}
 
 with create_session() as session:
     Pool.create_or_update_pool("erp_there", slots=1, description="", include_deferred=False, session=session)
@@ -79,6 +80,7 @@ answers = {
     "missing": run("expenses__missing", ["default_pool", "erp_gone", "erp_there", "erp_gone", "also_gone"]),
     "there": run("expenses__there", ["default_pool", "erp_there"]),
     "foreign": run("somebody_elses", ["erp_gone"]),
+    "preflight": run("preflight", ["default_pool"]),
 }
 print(json.dumps(answers))
 """
@@ -121,4 +123,9 @@ def test_and_in_the_schedulers_log_as_an_error(answers: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("run", ["there", "foreign"])
 def test_existing_pools_and_other_peoples_dags_are_left_alone(answers: dict[str, Any], run: str) -> None:
-    assert answers[run] == {"note": None, "log": []}
+    assert (answers[run]["note"], answers[run]["log"]) == (None, [])
+    assert "pools" not in (answers[run]["conf"] or {})
+
+
+def test_a_preflight_is_told_of_all_pools(answers: dict[str, Any]) -> None:
+    assert answers["preflight"]["conf"]["pools"] == {"default_pool": 128, "erp_there": 1}

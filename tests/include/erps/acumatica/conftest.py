@@ -145,7 +145,10 @@ def tokens() -> Tokens:
 
 @pytest.fixture
 def connect(box: Sandbox, tokens: Tokens) -> Iterator[Callable[..., AcumaticaErp]]:
-    """Opens clients of the sandbox that share one token store; settings by keyword, what is no setting apart."""
+    """Opens clients of the sandbox that share one token store; settings by keyword, what is no setting apart.
+
+    ``seen_open``: the period was seen open a moment ago.
+    """
     with ExitStack() as stack:
 
         def open_client(
@@ -156,6 +159,7 @@ def connect(box: Sandbox, tokens: Tokens) -> Iterator[Callable[..., AcumaticaErp
             timeout: float = 5,
             clock: Any = None,
             wait: Any = None,
+            seen_open: bool = True,
             **changes: Any,
         ) -> AcumaticaErp:
             own = {name: value for name, value in {"clock": clock, "wait": wait}.items() if value is not None}
@@ -169,6 +173,9 @@ def connect(box: Sandbox, tokens: Tokens) -> Iterator[Callable[..., AcumaticaErp
                 request_timeout_s=timeout,
                 **own,
             )
+            if seen_open:  # as a check of :func:`checked` drafts would have
+                for kind in ("bill", "journal"):
+                    client._lookups.remember_open(f"{DAY:%m%Y}", kind)
             return stack.enter_context(client)
 
         yield open_client

@@ -93,9 +93,33 @@ def test_tax_that_the_vendor_adds_shows_in_the_total(connect: Connect, books: Bo
     assert connect().create(checked(bill()), ignore).total_cents == 15048
 
 
-def test_a_period_that_closed_meanwhile_warns_in_the_status(connect: Connect, books: Books) -> None:
+def test_a_period_that_closed_after_the_check_is_seen_before_anything_is_sent(
+    connect: Connect, box: Sandbox, books: Books
+) -> None:
     books.set_period("102026")
-    made = connect().create(checked(bill()), ignore)
+    assert not books.preferences.restrict_closed_periods, "the site itself would post it, with a warning"
+    with pytest.raises(
+        Rejected, match=r"R00AbCd is not sent: The financial period 10-2026 .* is Closed.*clear the task"
+    ):
+        connect().create(checked(bill()), ignore)
+    assert "PUT Bill" not in box.operations("acumatica")
+
+
+def test_the_period_is_asked_for_once_for_many_documents(connect: Connect, box: Sandbox) -> None:
+    for number in range(3):
+        connect(seen_open=False).create(checked(bill(f"R{number}")), ignore)
+    assert box.operations("acumatica").count("GET FinancialPeriod") == 1
+
+
+def test_a_period_that_cannot_be_asked_for_sends_nothing(connect: Connect, box: Sandbox) -> None:
+    box.faults.add(Fault("acumatica", "GET FinancialPeriod", Status(500), times=9))
+    with pytest.raises(NotExecuted, match="financial periods"):
+        connect(seen_open=False).create(checked(bill()), ignore)
+    assert "PUT Bill" not in box.operations("acumatica")
+
+
+def test_a_period_that_closes_in_the_last_instant_warns_in_the_status(connect: Connect, books: Books) -> None:
+    made = connect().create(checked(bill()), lambda _: books.set_period("102026"))
     assert made.number == "000001"
     assert (
         made.status == "Balanced (warning: PostPeriod: The 10-2026 financial period is closed in the Sandbox company.)"

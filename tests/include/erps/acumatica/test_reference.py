@@ -21,9 +21,17 @@ def stamp(books: Books, entity: str, moment: datetime, **keys: str) -> None:
 def test_employees_come_with_their_manager_and_nothing_is_invented(connect: Connect, books: Books) -> None:
     books.add_employee("EP0002", "Lee Novak", None, "Inactive", "EP0001")
     assert connect().reference.employees().rows == (
-        Employee("EP0001", "Dana Ortiz", "Dana@contoso.example", None, "ADMIN", True),
-        Employee("EP0002", "Lee Novak", None, "EP0001", "ADMIN", False),
+        Employee("EP0001", "Dana Ortiz", "Dana@contoso.example", None, "ADMIN", True, "Dana", "Ortiz"),
+        Employee("EP0002", "Lee Novak", None, "EP0001", "ADMIN", False, "Lee", "Novak"),
     )
+
+
+def test_names_that_are_not_entered_stay_empty_and_a_person_reads_the_display_name(
+    connect: Connect, books: Books
+) -> None:
+    books.get("Employee", EmployeeID="EP0001").linked["ContactInfo"].fields.update(FirstName=None, LastName=None)
+    (dana,) = connect().changed_employees(None)
+    assert (dana.first_name, dana.last_name, dana.name) == (None, None, "Dana Ortiz")
 
 
 def test_accounts_of_every_state_are_read_page_by_page(connect: Connect, books: Books, box: Sandbox) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from include.errors import LookupFailed, Misconfigured, NotExecuted, Retryable
 from include.sandbox.acumatica import Acumatica
 from include.sandbox.faults import Drop, Fault, Replace, Status
 from include.sandbox.server import Sandbox
+from include.transport import Answer, HttpClient
 from tests.include.erps.acumatica.conftest import Budget, Tokens, bill, checked, journal
 
 Connect = Callable[..., AcumaticaErp]
@@ -340,3 +342,20 @@ def test_plain_http_needs_permission() -> None:
             client(url)
     client("http://acumatica.example.com", allow_http=True)
     client("https://acumatica.example.com")
+
+
+def test_every_request_names_the_branch(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, object]] = []
+    original = HttpClient.request
+
+    def request(self: HttpClient, method: str, path: str, **options: Any) -> Answer:
+        if "/entity/" in path:
+            sent.append((method, options.get("headers", {}).get("PX-CbApiBranch")))
+        return original(self, method, path, **options)
+
+    monkeypatch.setattr(HttpClient, "request", request)
+    client = connect(branch="WEST", document="journal")
+    client.find(journal())
+    client.create(checked(journal()), ignore)
+    assert sent
+    assert set(sent) == {("GET", "WEST"), ("PUT", "WEST")}

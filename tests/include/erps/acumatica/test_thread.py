@@ -15,7 +15,7 @@ from include.clock import utc_now
 from include.erps.acumatica.access import Credentials
 from include.erps.acumatica.client import AcumaticaErp
 from include.erps.acumatica.settings import AcumaticaSettings
-from include.errors import Held, Retryable, UnknownOutcome
+from include.errors import Held, Rejected, Retryable, UnknownOutcome
 from include.expensify.client import ExpensifyClient
 from include.expensify.extraction import extract, queries_for_reports
 from include.ledger import checking, claims, journals
@@ -230,10 +230,13 @@ def test_a_closed_period_holds(house: House) -> None:
     assert house.journal("R00PACI003").reasons[0].code == "period_closed"
 
 
-def test_a_period_closed_after_the_check_shows_in_the_status(house: House) -> None:
+def test_a_period_closed_after_the_check_stops_the_journal_unsent(house: House) -> None:
     house.prepare()
     house.site.books.set_period("112026")
-    assert "11-2026 financial period is closed" in (house.post("R00PACI003").erp_status or "")
+    with pytest.raises(Rejected, match="The financial period 11-2026"):
+        house.post("R00PACI003", period_recheck_s=0)
+    assert house.journal("R00PACI003").state == "rejected"
+    assert house.site.books.bills == []
 
 
 def together(number: int, work: Callable[[int], object]) -> list[object]:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from include.erps.port import Line
-from include.erps.syspro.documents import amount, leaf, posting, windows_1252
+from include.erps.syspro.documents import amount, leaf, posting
+from include.erps.windows_1252 import windows_1252
 from tests.include.erps.syspro.conftest import bill, journal, settings
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from include.erps.syspro.periods import Months, Period, read_calendar
+from include.erps.fiscal_calendar import Period
+from include.erps.syspro.periods import Months, read_calendar
 from include.errors import Misconfigured
 
 HEAD = "first_day,last_day,year,period,open\n"

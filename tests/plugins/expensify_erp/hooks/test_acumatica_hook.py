@@ -11,6 +11,7 @@ from expensify_erp.hooks.erp import ErpHook, erp_hook
 from include.erps.acumatica.settings import AcumaticaSettings
 from include.errors import Misconfigured
 from include.ledger.database import Ledger
+from include.ledger.limiter import Limit
 from include.sandbox.acumatica import Acumatica, User
 from include.sandbox.server import Sandbox
 from tests.include.erps.acumatica.conftest import CLIENT_ID, SECRET, bill
@@ -102,3 +103,15 @@ def test_an_incomplete_connection_is_named(
 ) -> None:
     with pytest.raises(Misconfigured, match=f"acumatica.*{said}"):
         hook_for(extra, **changes).get_conn()
+
+
+def test_all_tasks_together_stay_below_half_of_the_licence(
+    hook_for: Make, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Limit]] = []
+    monkeypatch.setattr(ErpHook, "budget", lambda self, name, *limits: asked.extend((name, one) for one in limits))
+    with hook_for(OAUTH, requests_per_minute=400).get_conn():
+        pass
+    ((name, limit),) = asked
+    assert (limit.count, limit.seconds) == (180, 60)
+    assert "acumatica" in name

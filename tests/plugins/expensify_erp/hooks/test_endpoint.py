@@ -83,13 +83,19 @@ def test_tls_is_verified_unless_the_connection_says_otherwise(read: Callable[...
     assert read().verify is True
 
 
+@pytest.mark.parametrize("left_empty", [None, ""], ids=["null", "blank"])
+def test_a_field_that_a_form_left_empty_is_not_given(read: Callable[..., Endpoint], left_empty: str | None) -> None:
+    found = read(extra={"verify": left_empty, "company_password": left_empty, "company_id": "EDU1"})
+    assert (found.verify, found.extra) == (True, {"company_id": "EDU1"})
+
+
 def test_verify_takes_the_path_of_a_bundle(read: Callable[..., Endpoint], tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
     assert read(extra={"verify": str(bundle)}).verify == str(bundle)
 
 
-@pytest.mark.parametrize("value", [0, 1, None, "yes", "", ["true"], "/nowhere/ca.pem"], ids=repr)
+@pytest.mark.parametrize("value", [0, 1, "yes", ["true"], "/nowhere/ca.pem"], ids=repr)
 def test_a_verify_that_is_neither_is_refused_before_anything_is_sent(
     read: Callable[..., Endpoint], value: object
 ) -> None:

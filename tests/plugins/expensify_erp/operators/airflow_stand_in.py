@@ -51,6 +51,7 @@ class TaskInstance:
         self.task_id, self.map_index = task_id, map_index
         self.try_number = run.tries.get((task_id, map_index), 0) + 1
         run.tries[task_id, map_index] = self.try_number
+        self.max_tries = run.max_tries
 
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
         runs = [run for run in self._run.airflow.runs if run.dag_id == dag_id and run.run_id in run_ids]
@@ -84,6 +85,8 @@ class Run:
     assets: set[str] = field(default_factory=set)
     box_names: dict[str, Any] = field(default_factory=dict)
     user: str | None = None
+    max_tries: int = 3
+    """Tries after the first one, as Airflow counts them."""
 
     @property
     def dag_id(self) -> str:
