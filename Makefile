@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos run preflight test test-fast test-airflow e2e e2e-crash bench lint format lock clean venv
+.PHONY: help kerberos cluster run preflight test test-fast test-airflow e2e e2e-crash e2e-hostile e2e-random bench lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,10 @@ venv:  ## make .venv, or make it again when the lock changed
 
 kerberos: venv  ## add Kerberos for Dynamics GP to .venv (built here: needs Debian's libkrb5-dev and gcc)
 	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-kerberos.lock
+
+cluster: venv  ## the demo on PostgreSQL, Redis and two Celery workers, one of them killed while it posts
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-cluster.lock
+	@exec $(BIN)/python -m scripts.cluster
 
 run: venv  ## Airflow with the sandbox and the demo tenants; HEADLESS=1 ends after the table
 	@exec $(BIN)/python -m scripts.run $(if $(filter-out 0,$(HEADLESS)),--headless)
@@ -58,6 +62,12 @@ comma := ,
 	@UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip install --quiet --python .run/bench/venv/bin/python -r requirements-bench.txt
 	@touch $@
 
+e2e-hostile: venv  ## every client against every malicious answer, and thousands of damaged ones
+	HOSTILE_EXAMPLES=$(or $(EXAMPLES),200) $(PYTEST) -n $(WORKERS) tests/hostile
+
+e2e-random: venv  ## sequences of whatever may happen: SEED=7 STEPS=3000 ERP=syspro (default: 1, 1000, all five)
+	$(BIN)/python -m tests.sequences --seed $(or $(SEED),1) --steps $(or $(STEPS),1000) $(if $(ERP),--erp $(ERP))
+
 lint: venv  ## ruff, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -75,6 +85,7 @@ lock: venv  ## pin requirements.txt and requirements-dev.txt again (UPGRADE=1: t
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock requirements.txt
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-dev.lock requirements-dev.txt
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-kerberos.lock requirements-kerberos.txt
+	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-cluster.lock requirements-cluster.txt
 
 clean:  ## remove everything that was made here (refuses while `make run` is running)
 	@if [ -e .run/run.lock ] && ! { [ -x $(BIN)/python ] && $(BIN)/python -m scripts.run --check-not-running; }; then exit 1; fi

@@ -12,7 +12,7 @@ def first_runs(running: LocalAirflow, tenants: list[str], timeout_s: float) -> N
     api = running.api
     dag_ids = [f"expenses__{tenant}" for tenant in tenants]
     for dag_id in dag_ids:
-        api.wait_for_dag(dag_id, timeout_s=120)
+        api.wait_for_dag(dag_id, timeout_s=300)
     say(f"Airflow has parsed {len(dag_ids)} tenant DAG(s); unpausing: catch-up starts the scheduled runs")
     for dag_id in dag_ids:
         api.unpause(dag_id)

@@ -12,6 +12,9 @@ from lxml import etree
 
 from include.transport import Answer, HttpClient
 
+# What zeep raises, besides its own errors, for values that are not of their type and envelopes that are no answer to the call.
+ANSWER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
 
 class OtherAnswer(Exception):
     """The answer is no SOAP envelope but a status of the web server or a proxy."""

@@ -203,7 +203,10 @@ class ExpensifyClient:
     def policies(self, *, admin_only: bool = True) -> list[dict[str, Any]]:
         """The workspaces the credentials see: ``id``, ``name``, ``owner``, ``role``, ``outputCurrency``, ``type`` each."""
         job = {"type": "get", "inputSettings": {"type": "policyList", "adminOnly": admin_only}}
-        return list(self._json_job(job, "list the workspaces").get("policyList") or [])
+        listed = self._json_job(job, "list the workspaces").get("policyList") or []
+        if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
+            raise Retryable("Expensify's list of workspaces cannot be read: ask again later")
+        return listed
 
     def policy(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Sections of workspaces by workspace ID, as Expensify gives them.
@@ -215,7 +218,10 @@ class ExpensifyClient:
             raise ValueError("a policy query needs at least one workspace ID and one field")
         settings = {"type": "policy", "policyIDList": list(ids), "fields": list(fields)}
         answer = self._json_job({"type": "get", "inputSettings": settings}, f"read {len(ids)} workspaces")
-        return dict(answer.get("policyInfo") or {})
+        found = answer.get("policyInfo") or {}
+        if not isinstance(found, dict) or not all(isinstance(sections, dict) for sections in found.values()):
+            raise Retryable(f"Expensify's answer about {len(ids)} workspaces cannot be read: ask again later")
+        return found
 
     def update_policy(self, policy_id: str, sections: Mapping[str, Any]) -> None:
         """Change sections of a workspace: ``categories``, ``tags``, ``reportFields``, in Expensify's shape.

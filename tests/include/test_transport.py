@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -398,3 +399,45 @@ def test_a_bundle_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("no certificate", encoding="utf-8")
     with pytest.raises(ValueError, match=r"empty\.pem' .* holds no certificate"):
         tls_context(str(tmp_path / "empty.pem"))
+
+
+def _packed(packing: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {packing}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode("ascii") + body
+
+
+def _bare_deflate(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+TEXT = b"<journal>" + b"Caf\xc3\xa9 " * 40_000 + b"</journal>"
+PACKED = {
+    "gzip": ("gzip", gzip.compress(TEXT)),
+    "gzip in two members": ("gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
+    "gzip by its old name": ("X-Gzip", gzip.compress(TEXT)),
+    "deflate": ("deflate", zlib.compress(TEXT)),
+    "deflate without its header": ("deflate", _bare_deflate(TEXT)),
+    "not packed": ("identity", TEXT),
+}
+
+
+@pytest.mark.parametrize(("packing", "body"), PACKED.values(), ids=PACKED.keys())
+def test_a_packed_answer_is_unpacked(serve: Callable[..., Scripted], packing: str, body: bytes) -> None:
+    with HttpClient(serve(says(_packed(packing, body))).url) as client:
+        assert client.request("GET", "/").body == TEXT
+
+
+DAMAGED = {
+    "no end": ("gzip", gzip.compress(TEXT)[:-12]),
+    "wrong checksum": ("gzip", gzip.compress(TEXT)[:-8] + b"\0" * 8),
+    "rubbish behind": ("gzip", gzip.compress(TEXT) + b"rubbish"),
+    "brotli": ("br", b"\x0b\x02\x80hello\x03"),
+    "zstandard": ("zstd", b"\x28\xb5\x2f\xfd"),
+}
+
+
+@pytest.mark.parametrize(("packing", "body"), DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_or_unknown_packing_is_no_answer(serve: Callable[..., Scripted], packing: str, body: bytes) -> None:
+    with HttpClient(serve(says(_packed(packing, body))).url) as client, pytest.raises(NoAnswer):
+        client.request("GET", "/")

@@ -13,8 +13,12 @@ from datetime import date
 from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import Any
 
+from include import strict_json
+
 Record = Mapping[str, Any]
 """One record as the server sent it: wrapped fields, bare system fields, nested records."""
+
+_MOST_DIGITS = 18
 
 NEW = "<NEW>"
 """What stands in a number field that has no number yet."""
@@ -62,8 +66,8 @@ def read(body: bytes) -> Any:
     :raises Unreadable: it is no JSON.
     """
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_float=Decimal)
-    except ValueError:
+        return strict_json.read(body)
+    except strict_json.NotJson:
         raise Unreadable("it is not JSON") from None
 
 
@@ -110,9 +114,13 @@ def cents_of(record: Record, name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise Unreadable(f"{name} is no amount")
     try:
-        return int((Decimal(value) * 100).to_integral_value(rounding=ROUND_UP))
-    except (InvalidOperation, ValueError, OverflowError):
+        amount = Decimal(value)
+    except (InvalidOperation, ValueError):
         raise Unreadable(f"{name} is no amount") from None
+    # In that order: of what is not finite nothing else may be asked.
+    if not amount.is_finite() or abs(amount.adjusted()) > _MOST_DIGITS:
+        raise Unreadable(f"{name} is no amount")
+    return int((amount * 100).to_integral_value(rounding=ROUND_UP))
 
 
 def day_of(record: Record, name: str) -> date | None:

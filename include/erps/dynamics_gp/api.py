@@ -10,6 +10,8 @@ from typing import Protocol
 
 from include.erps.port import DocumentsAsked, Draft, ErpDocument
 
+_MOST_DIGITS = 18
+
 
 @dataclass(frozen=True)
 class Account:
@@ -129,8 +131,10 @@ def cents(text: str) -> int:
     """
     try:
         value = Decimal(text.strip())
+        if not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS:
+            raise InvalidOperation
         exact = value.scaleb(2)
-        if not value.is_finite() or exact != exact.to_integral_value():
+        if exact != exact.to_integral_value():
             raise InvalidOperation
     except InvalidOperation:
         raise Unreadable(f"the amount {text[:40]!r}") from None

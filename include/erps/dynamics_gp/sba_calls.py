@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from include import strict_json
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.errors import LookupFailed, Misconfigured, Rejected, Retryable
 from include.transport import Answer, HttpClient
@@ -183,9 +182,8 @@ class SbaCalls:
         """Read an answer by its envelope. :raises NoEnvelope: it has none."""
         names = self._settings.envelope
         try:
-            # Amounts never pass through a float.
-            content = json.loads(answer.body, parse_float=Decimal)
-        except (ValueError, RecursionError):
+            content = strict_json.read(answer.body)
+        except strict_json.NotJson:
             raise NoEnvelope(answer) from None
         raw = self.masked(answer.body.decode("utf-8", "replace")[:20_000])
         if not isinstance(content, dict):

@@ -329,7 +329,7 @@ class SoapJournals:
 
 def _summary(row: etree._Element) -> Summary:
     number, day = soap.text(row, "Key/JournalId"), soap.text(row, "Key/Date")
-    if number is None or not number.isdecimal() or day is None:
+    if number is None or not re.fullmatch(r"[0-9]{1,18}", number) or day is None:
         raise Unreadable("a row without number or date")
     _day(day)
     return Summary(int(number), day, soap.text(row, "Reference") or "", _moment(soap.text(row, "ModifiedDate")))

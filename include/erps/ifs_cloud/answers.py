@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from include import strict_json
 from include.accounting.money import cents_from_text
 from include.transport import Answer
 
@@ -42,8 +42,8 @@ def json_of(answer: Answer) -> Any:
     :raises Unreadable: it is no JSON.
     """
     try:
-        return json.loads(answer.body, parse_float=Decimal)
-    except ValueError:
+        return strict_json.read(answer.body)
+    except strict_json.NotJson:
         raise Unreadable("the answer is not JSON") from None
 
 

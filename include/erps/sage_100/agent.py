@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from include import strict_json
 from include.erps.sage_100.answers import Account, Entry, Period, Structure, SubAccount, Unreadable, read
 from include.erps.sage_100.channel import Created
 from include.erps.sage_100.documents import Entry as NewEntry
@@ -92,7 +92,7 @@ class AgentChannel:
         """By the error object; a proxy or Windows itself answers without one, then only the status counts."""
         code, message = None, ""
         try:
-            error = json.loads(answer.body)["error"]
+            error = strict_json.read(answer.body)["error"]
             if isinstance(error["code"], str):
                 code, message = error["code"], _message(error)
         except (ValueError, KeyError, TypeError):
@@ -112,8 +112,8 @@ def _message(error: Mapping[str, Any]) -> str:
 
 def _json(answer: Answer) -> Mapping[str, Any]:
     try:
-        value = json.loads(answer.body)
-    except ValueError:
+        value = strict_json.read(answer.body, exact=False)
+    except strict_json.NotJson:
         raise Unreadable("the answer is not complete JSON") from None
     if not isinstance(value, dict):
         raise Unreadable("the answer is no JSON object")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 
 _MONEY = re.compile(r"([0-9]{1,14})\.([0-9]{2})", re.ASCII)
+_MOST_DIGITS = 18
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -24,13 +25,16 @@ class Unreadable(Exception):
 
 def _cents(value: object) -> object:
     if isinstance(value, Decimal):
+        # In that order: of what is not finite, or larger than any amount, nothing else may be asked.
+        if not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS or value < 0:
+            raise ValueError("it is not an amount")
         hundredths = value * 100
-        if not value.is_finite() or value < 0 or hundredths != hundredths.to_integral_value():
+        if hundredths != hundredths.to_integral_value():
             raise ValueError(f"{value} is not an amount with two decimals")
         return int(hundredths)
     match = _MONEY.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is not an amount")
+        raise ValueError("it is not an amount")
     return int(match[1]) * 100 + int(match[2])
 
 

@@ -24,7 +24,7 @@ from include.erps.sage_100.documents import Entry as NewEntry
 from include.erps.sage_100.documents import EntryLine
 from include.erps.sage_100.failures import Failure
 from include.erps.sage_100.settings import SOAP_NAMESPACE, Sage100Settings
-from include.erps.soap_wire import OtherAnswer, SoapWire
+from include.erps.soap_wire import ANSWER_ERRORS, OtherAnswer, SoapWire
 from include.errors import Misconfigured
 from include.transport import HttpClient
 
@@ -33,8 +33,6 @@ M = TypeVar("M", bound=BaseModel)
 _ZEEP: Any = zeep
 _WSDL = Path(__file__).with_name("wsdl") / "masservice.wsdl"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-# What zeep raises, besides its own errors, for values that are not of their type.
-_ANSWER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _LONGEST_ANSWER_KEPT = 200_000
 
 
@@ -153,7 +151,7 @@ class SoapChannel:
         except OtherAnswer as other:
             answer = other.answer
             raise Failure(answer.status, None, "", answer.retry_after_s, self._kept(answer.body)) from None
-        except (*_ANSWER_ERRORS, zeep.exceptions.Error) as error:
+        except (*ANSWER_ERRORS, zeep.exceptions.Error) as error:
             if self._wire.sent:
                 raise Unreadable(f"no complete SOAP answer ({type(error).__name__})") from None
             if not isinstance(error, zeep.exceptions.Error):

@@ -18,7 +18,9 @@ from include.erps.syspro.refusals import Finding
 
 _DECLARATION = re.compile(r"^\s*<\?xml.*?\?>", re.DOTALL)
 _ENCODING = re.compile(rb"""^<\?xml[^>]*?encoding=["']([A-Za-z0-9._-]+)["']""")
-_MONEY = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
+# Amounts have 14 digits before the point; numbers that are longer than any are no numbers.
+_MONEY = re.compile(r"([+-]?)(\d{0,18})(?:\.(\d{0,18}))?", re.ASCII)
+_WHOLE = re.compile(r"\d{0,18}", re.ASCII)
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?", re.ASCII)
 _WRAPPERS = frozenset({"errormessages", "warningmessages"})
 
@@ -137,8 +139,8 @@ def whole(text: str | None) -> int:
     :raises Unreadable: it is not a number.
     """
     stripped = (text or "").strip()
-    if stripped and not (stripped.isascii() and stripped.isdigit()):
-        raise Unreadable(f"{stripped!r} is not a number")
+    if not _WHOLE.fullmatch(stripped):
+        raise Unreadable(f"{stripped[:40]!r} is not a number")
     return int(stripped or "0")
 
 
@@ -150,7 +152,7 @@ def cents(text: str | None) -> int:
     stripped = (text or "").strip()
     match = _MONEY.fullmatch(stripped)
     if match is None or not (match[2] or match[3]) or (match[3] or "")[2:].strip("0"):
-        raise Unreadable(f"{stripped!r} is not an amount")
+        raise Unreadable(f"{stripped[:40]!r} is not an amount")
     unsigned = int(match[2] or "0") * 100 + int((match[3] or "")[:2].ljust(2, "0"))
     return -unsigned if match[1] == "-" else unsigned
 

@@ -14,7 +14,7 @@ from typing import Any
 import zeep
 import zeep.exceptions
 
-from include.erps.soap_wire import OtherAnswer, SoapWire
+from include.erps.soap_wire import ANSWER_ERRORS, OtherAnswer, SoapWire
 from include.erps.syspro.addresses import Argument, Operation
 from include.erps.syspro.answers import Body, of_text
 from include.erps.syspro.channel import Reply
@@ -71,7 +71,7 @@ class SoapChannel:
         named = {_NAMES[name]: value for name, value in arguments.items()}
         if operation == "logon":
             named |= _LOGON_CONSTANTS
-        self._wire.repeatable, self._wire.timeout_s = operation == "query", timeout_s
+        self._wire.repeatable, self._wire.timeout_s, self._wire.sent = operation == "query", timeout_s, False
         try:
             result = getattr(self._service(service), method)(**named)
         except zeep.exceptions.Fault as fault:
@@ -79,7 +79,9 @@ class SoapChannel:
             return Reply(200, _refusal(str(fault.message)))
         except OtherAnswer as other:
             return Reply(other.answer.status, Body(other.answer.body.strip()), other.answer.retry_after_s)
-        except zeep.exceptions.Error as error:
+        except (*ANSWER_ERRORS, zeep.exceptions.Error) as error:
+            if not self._wire.sent:
+                raise
             raise NoAnswer(f"the SOAP answer could not be read ({type(error).__name__})") from None
         return Reply(200, of_text(result if isinstance(result, str) else ""))
 

@@ -402,3 +402,13 @@ def test_a_query_that_expensify_would_refuse_or_misread_cannot_be_made(options: 
 def test_a_query_of_exactly_a_year_is_fine() -> None:
     query = ExportQuery(("APPROVED",), approved_after=date(2026, 1, 1), end_date=date(2027, 1, 1))
     assert query.filters == {"approvedAfter": "2026-01-01", "endDate": "2027-01-01"}
+
+
+@pytest.mark.parametrize("told", ['["x"]', '"x"', '{"A1": []}', "7"], ids=["list", "text", "list inside", "number"])
+def test_workspaces_in_another_shape_are_asked_for_again_later(told: str) -> None:
+    body = f'{{"responseCode": 200, "policyInfo": {told}, "policyList": {told}}}'.encode()
+    with client(Scripted(body), Scripted(body)) as (expensify, *_):
+        with pytest.raises(Retryable, match="cannot be read"):
+            expensify.policies()
+        with pytest.raises(Retryable, match="cannot be read"):
+            expensify.policy(["A1"], ["tags"])

@@ -55,7 +55,7 @@ def test_amounts(text: str, cents: int) -> None:
     assert values.cents_of(values.read(f'{{"A":{{"value":{text}}}}}'.encode()), "A") == cents
 
 
-@pytest.mark.parametrize("text", ['"x"', "true", "[]", '"NaN"', '"Infinity"'])
+@pytest.mark.parametrize("text", ['"x"', "true", "[]", '"NaN"', '"Infinity"', '"1e999999"', '"1e-999999"', '"1e40"'])
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(Unreadable):
         values.cents_of(values.read(f'{{"A":{{"value":{text}}}}}'.encode()), "A")

@@ -215,7 +215,9 @@ def test_amounts_are_read_exactly(text: str, expected: int) -> None:
     assert cents(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "1,25", "1.005", "NaN", "Infinity", "12.5 USD"])
+@pytest.mark.parametrize(
+    "text", ["", "1,25", "1.005", "NaN", "Infinity", "12.5 USD", "1e999999", "1e-999999", "9" * 5000]
+)
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(Unreadable):
         cents(text)

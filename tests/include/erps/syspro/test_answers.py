@@ -91,7 +91,16 @@ def test_amounts(text: str, cents: int) -> None:
     assert answers.cents(text) == cents
 
 
-@pytest.mark.parametrize("text", ["", " ", ".", "1,000.00", "1.005", "12.40-", "٣", "1e3", "NaN", None])
+@pytest.mark.parametrize("text", ["x", "-1", "1.0", "٣", "9" * 19, "0" * 5000])
+def test_what_is_no_whole_number(text: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        answers.whole(text)
+    assert len(str(caught.value)) < 100
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", ".", "1,000.00", "1.005", "12.40-", "٣", "1e3", "NaN", "9" * 5000, "1." + "0" * 5000, None]
+)
 def test_what_is_no_amount(text: str | None) -> None:
     with pytest.raises(Unreadable):
         answers.cents(text)
