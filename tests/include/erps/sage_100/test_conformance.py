@@ -8,7 +8,7 @@ from include.erps.sage_100.settings import Sage100Settings
 from include.errors import NotExecuted
 from include.sandbox.sage_100 import Company, Entry, Sage100, User
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import DAY, Adapter, Stored
+from tests.include.erps.adapter import DAY, Adapter, Stored, Tokens
 from tests.include.erps.conformance import Conformance
 
 
@@ -35,6 +35,7 @@ class AgentAdapter(Adapter):
         self.company.add_account("600-02-00", "Travel, Service")
         self.company.add_account("200-00-00", "Reimbursements payable", type="05")
         self.company.add_year(2026)
+        self.tokens = Tokens()
 
     def open(self, *, timeout_s: float = 5.0) -> Sage100Erp:
         changes: dict[str, Any] = {"lookup_attempts": 1, "retry_base_s": 0, "retry_cap_s": 0}
@@ -42,7 +43,9 @@ class AgentAdapter(Adapter):
             {"type": "sage_100", "connection": "sage", "pool": "sage", "company": "ABC", "api": self.api, **changes}
         )
         credentials = Credentials("ROBOT", *self.secrets)
-        return Sage100Erp(self.sandbox.url, credentials, settings=settings, request_timeout_s=timeout_s)
+        return Sage100Erp(
+            self.sandbox.url, credentials, settings=settings, request_timeout_s=timeout_s, shared=self.tokens
+        )
 
     def draft(self, *cents: int, key: str = "20261020-1", day: date = DAY, text: str = "Travel") -> Draft:
         cents = cents or (12_540,)
