@@ -197,15 +197,15 @@ class Lookups:
 
     def current_lately(self, account: str) -> Current:
         """The ledger's current period, as some task saw it within the last ``period_recheck_s``; else as :meth:`current`."""
-        lasts_s = self._settings.period_recheck_s
-        kept = self._kept.answer("current", lasts_s, lambda: json.dumps(astuple(self.current(account))))
-        return Current(*json.loads(kept))
+        kept = self._kept.read("current", self._settings.period_recheck_s)
+        return self.current(account) if kept is None else Current(*json.loads(kept))
 
     def current(self, account: str) -> Current:
         """The ledger's current period, as GENQRY tells with any account that exists.
 
         :raises UnknownAccount: this one does not.
         """
+        asked_at = self._kept.now()
         option = "<Option><IncludeTransactions>N</IncludeTransactions></Option>"
         document = f"<Query><Key>{leaf('LedgerCode', account)}</Key>{option}</Query>"
         paths = self._settings.answers
@@ -220,7 +220,10 @@ class Lookups:
             raise LookupFailed(f"SYSPRO's answer about the current period cannot be read: {error}") from None
         if not year or not period:
             raise LookupFailed("SYSPRO's answer about an account does not tell the ledger's current period")
-        return Current(year, period, answers.value_at(root, paths.currency) or "")
+        current = Current(year, period, answers.value_at(root, paths.currency) or "")
+        if self._settings.period_recheck_s:
+            self._kept.write("current", json.dumps(astuple(current)), asked_at)
+        return current
 
     def rows(
         self,

@@ -155,7 +155,7 @@ def test_after_a_refusal_the_accounts_are_read_again(connect: Connect, box: Sand
 
 def test_an_account_whose_dates_end_is_not_used_after_them(connect: Connect, company: Company) -> None:
     tokens = Tokens()
-    company.accounts["600-01-00"].date_end = DAY - timedelta(days=1)
+    company.accounts["600-01-00"].end = DAY - timedelta(days=1)
     connect(shared=tokens).check([journal()])
     with pytest.raises(Rejected, match="may not be used on"):
         connect(shared=tokens).create(journal(), ignore)
