@@ -145,7 +145,14 @@ class Sage100Erp:
             raise UnknownOutcome(
                 f"Sage 100 answered {draft.reference} with an entry of another reference or company", None, created.raw
             )
-        return _document(made, created.raw)
+        anew = self._lookups.created_anew(made)
+        document = _document(made, created.raw)
+        if not anew:
+            return document
+        self._lookups.forget_seen()
+        return replace(
+            document, status=f"{made.status}, and Sage created the account {', '.join(anew)} anew: look at it there"
+        )
 
     def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
         """The document as it is: its number comes with the create, and posting is the accountant's register update."""

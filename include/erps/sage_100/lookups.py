@@ -29,6 +29,7 @@ class Lookups:
         self._format: AccountFormat | None = None
         self._accounts: dict[str, Account | None] = {}
         self._complete = False
+        self._sent: dict[str, str | None] = {}
         self._sub_accounts: dict[str, frozenset[str]] = {}
         self._years: dict[int, list[Period]] = {}
 
@@ -72,7 +73,17 @@ class Lookups:
         wanted = set(codes)
         known = {code: seen for code, (_, seen) in self._seen().items() if code in wanted}
         self._accounts, self._complete = {}, False
-        return known | self.accounts(wanted - known.keys())
+        found = known | self.accounts(wanted - known.keys())
+        self._sent = {code: account.account_key for code, account in found.items()}
+        return found
+
+    def created_anew(self, entry: Entry) -> list[str]:
+        """Accounts of a new entry with another key than the one they were seen with: Sage made them for the entry."""
+        return [
+            line.account
+            for line in entry.lines or ()
+            if (seen := self._sent.get(line.account)) and line.account_key and seen != line.account_key
+        ]
 
     def forget_seen(self) -> None:
         """Ask for every account from here on: Sage refused an entry, perhaps for one of them."""

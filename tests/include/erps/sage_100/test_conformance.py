@@ -23,6 +23,7 @@ class AgentAdapter(Adapter):
     # A request limit is answered before anything is read.
     definite: ClassVar[dict[str, type[Exception]]] = {"429": NotExecuted}
     api: ClassVar[str] = "agent"
+    changes: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
         self.secrets = ("pa ss+&%/word", "agent k&ey")
@@ -38,7 +39,7 @@ class AgentAdapter(Adapter):
         self.tokens = Tokens()
 
     def open(self, *, timeout_s: float = 5.0) -> Sage100Erp:
-        changes: dict[str, Any] = {"lookup_attempts": 1, "retry_base_s": 0, "retry_cap_s": 0}
+        changes: dict[str, Any] = {"lookup_attempts": 1, "retry_base_s": 0, "retry_cap_s": 0, **self.changes}
         settings = Sage100Settings.model_validate(
             {"type": "sage_100", "connection": "sage", "pool": "sage", "company": "ABC", "api": self.api, **changes}
         )
@@ -97,9 +98,19 @@ class SoapAdapter(AgentAdapter):
     api = "soap"
 
 
+class AskingAgentAdapter(AgentAdapter):
+    """Reads each account right before the create: this Sage makes missing accounts instead of refusing them."""
+
+    changes: ClassVar[dict[str, Any]] = {"account_recheck_s": 0}
+
+
+class AskingSoapAdapter(SoapAdapter):
+    changes: ClassVar[dict[str, Any]] = {"account_recheck_s": 0}
+
+
 class TestAgent(Conformance):
-    adapter_class = AgentAdapter
+    adapter_class = AskingAgentAdapter
 
 
 class TestSoap(Conformance):
-    adapter_class = SoapAdapter
+    adapter_class = AskingSoapAdapter

@@ -101,14 +101,14 @@ def reads(box: Sandbox) -> int:
     return asked.count("agent:Account") + asked.count("soap:GetGLAccount")
 
 
-def test_an_account_seen_active_by_any_task_is_not_asked_for_again_within_five_minutes(
+def test_an_account_seen_active_by_any_task_is_not_asked_for_again_within_a_minute(
     connect: Connect, box: Sandbox, company: Company
 ) -> None:
     tokens, now = Tokens(), [1_000_000.0]
     shared = {"shared": tokens, "clock": lambda: now[0]}
     (verdict,) = connect(**shared).check([journal("R1")])
     assert (verdict.problems, reads(box)) == ((), 2)
-    now[0] += 299
+    now[0] += 59
     connect(**shared).create(journal("R1"), ignore)
     assert reads(box) == 2
     # Another of its accounts is new: that one alone is read.
@@ -135,10 +135,22 @@ def test_an_account_that_went_is_seen_by_a_journal_that_waited_and_by_a_replay(
     company.add_account("600-01-00", "Travel, Sales")
     connect(**shared).check([journal()])
     del company.accounts["600-01-00"]
-    now[0] += 301
+    now[0] += 61
     with pytest.raises(Rejected, match="has no account 600-01-00"):
         connect(**shared).create(journal(), ignore)
     assert CREATE[api] not in box.operations("sage_100")
+
+
+def test_an_account_that_went_within_the_minute_and_that_sage_made_anew_shows_in_the_status(
+    connect: Connect, company: Company
+) -> None:
+    company.auto_create_accounts = "Y"
+    tokens = Tokens()
+    connect(shared=tokens).check([journal()])
+    del company.accounts["600-01-00"]
+    made = connect(shared=tokens).create(journal(), ignore)
+    assert made.status == "UNPOSTED, and Sage created the account 600-01-00 anew: look at it there"
+    assert connect(shared=tokens).create(journal("R2"), ignore).status == "UNPOSTED"
 
 
 def test_after_a_refusal_the_accounts_are_read_again(connect: Connect, box: Sandbox, company: Company) -> None:
