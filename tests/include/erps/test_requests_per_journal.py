@@ -36,9 +36,16 @@ EXPECTED: dict[tuple[str, str], dict[str, int]] = {
         "GetPolicyByOperation": 1,
     },
     ("dynamics_gp", "SbaAdapter"): {"GET JournalEntries": JOURNALS, "POST JournalEntries": JOURNALS},
-    # The check has just seen the accounts.
-    ("sage_100", "AgentAdapter"): SAGE_AGENT,
-    ("sage_100", "SoapAdapter"): SAGE_SOAP,
+    # Two accounts a journal, each read right before the create: Sage may make a missing one instead of refusing it.
+    ("sage_100", "AgentAdapter"): {**SAGE_AGENT, "agent:Account": 2 * JOURNALS},
+    ("sage_100", "SoapAdapter"): {
+        **SAGE_SOAP,
+        "soap:GetGLAccount": 2 * JOURNALS,
+        "soap:GetContractInformation": JOURNALS // 2,
+    },
+    # With `account_recheck_s`, the check has just seen them.
+    ("sage_100", "RememberingAgentAdapter"): SAGE_AGENT,
+    ("sage_100", "RememberingSoapAdapter"): SAGE_SOAP,
     ("ifs_cloud", "IfsCloudAdapter"): {
         "HoldRows": JOURNALS,
         "LedgerRows": JOURNALS,

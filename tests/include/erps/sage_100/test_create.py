@@ -105,7 +105,7 @@ def test_an_account_seen_active_by_any_task_is_not_asked_for_again_within_a_minu
     connect: Connect, box: Sandbox, company: Company
 ) -> None:
     tokens, now = Tokens(), [1_000_000.0]
-    shared = {"shared": tokens, "clock": lambda: now[0]}
+    shared: dict[str, Any] = {"shared": tokens, "clock": lambda: now[0], "account_recheck_s": 60}
     (verdict,) = connect(**shared).check([journal("R1")])
     assert (verdict.problems, reads(box)) == ((), 2)
     now[0] += 59
@@ -124,7 +124,7 @@ def test_an_account_that_went_is_seen_by_a_journal_that_waited_and_by_a_replay(
 ) -> None:
     company.auto_create_accounts = "Y"
     tokens, now = Tokens(), [1_000_000.0]
-    shared = {"shared": tokens, "clock": lambda: now[0]}
+    shared: dict[str, Any] = {"shared": tokens, "clock": lambda: now[0], "account_recheck_s": 60}
     connect(**shared).check([journal()])
     del company.accounts["600-01-00"]
     # A replay checks again, whatever was seen; what it saw counts for the create that follows, in any session.
@@ -146,31 +146,31 @@ def test_an_account_that_went_within_the_minute_and_that_sage_made_anew_shows_in
 ) -> None:
     company.auto_create_accounts = "Y"
     tokens = Tokens()
-    connect(shared=tokens).check([journal()])
+    connect(shared=tokens, account_recheck_s=60).check([journal()])
     del company.accounts["600-01-00"]
-    made = connect(shared=tokens).create(journal(), ignore)
+    made = connect(shared=tokens, account_recheck_s=60).create(journal(), ignore)
     assert made.status == "UNPOSTED, and Sage created the account 600-01-00 anew: look at it there"
-    assert connect(shared=tokens).create(journal("R2"), ignore).status == "UNPOSTED"
+    assert connect(shared=tokens, account_recheck_s=60).create(journal("R2"), ignore).status == "UNPOSTED"
 
 
 def test_after_a_refusal_the_accounts_are_read_again(connect: Connect, box: Sandbox, company: Company) -> None:
     tokens = Tokens()
-    connect(shared=tokens).check([journal()])
+    connect(shared=tokens, account_recheck_s=60).check([journal()])
     company.accounts["600-01-00"].status = "I"
     with pytest.raises(Rejected, match="refused"):
-        connect(shared=tokens).create(journal(), ignore)
+        connect(shared=tokens, account_recheck_s=60).create(journal(), ignore)
     company.accounts["600-01-00"].status = "A"
     before = reads(box)
-    connect(shared=tokens).create(journal(), ignore)
+    connect(shared=tokens, account_recheck_s=60).create(journal(), ignore)
     assert reads(box) == before + 2
 
 
 def test_an_account_whose_dates_end_is_not_used_after_them(connect: Connect, company: Company) -> None:
     tokens = Tokens()
     company.accounts["600-01-00"].end = DAY - timedelta(days=1)
-    connect(shared=tokens).check([journal()])
+    connect(shared=tokens, account_recheck_s=60).check([journal()])
     with pytest.raises(Rejected, match="may not be used on"):
-        connect(shared=tokens).create(journal(), ignore)
+        connect(shared=tokens, account_recheck_s=60).create(journal(), ignore)
 
 
 def test_nothing_is_sent_when_the_accounts_cannot_be_read(connect: Connect, box: Sandbox, api: str) -> None:
