@@ -8,15 +8,18 @@ from bench.measure import Result
 from tests.include.erps.requests_per_journal import requests_of_posting
 
 JOURNALS = 300
-# Look-up and create; IFS Cloud looks in two places and asks for a template, Dynamics GP lists and then reads. SYSPRO asks once
-# more per period.
+# Look-up and create; IFS Cloud looks in two places and asks for a template, Dynamics GP tells the number only when asked again.
+# SYSPRO asks once more per period.
 TARGETS = {
     ("syspro", "SysproAdapter"): 2 + 1 / JOURNALS,
+    ("syspro", "SysproSoapAdapter"): 2 + 1 / JOURNALS,
+    ("syspro", "SysproInvoiceAdapter"): 2 + 1 / JOURNALS,
     ("acumatica", "BillAdapter"): 2.0,
     ("acumatica", "JournalAdapter"): 2.0,
     ("dynamics_gp", "SoapAdapter"): 3.0,
     ("dynamics_gp", "SbaAdapter"): 3.0,
     ("sage_100", "AgentAdapter"): 2.0,
+    ("sage_100", "SoapAdapter"): 2.0,
     ("ifs_cloud", "IfsCloudAdapter"): 4.0,
 }
 ALLOWANCE = 1.1

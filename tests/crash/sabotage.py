@@ -10,7 +10,7 @@ from include.ledger import attempts, posting
 
 def _no_look_up() -> None:
     class Blind:
-        """An ERP session whose look-up always says "not there"."""
+        """An ERP session whose look-up asks, and always says "not there"."""
 
         def __init__(self, erp: Any) -> None:
             self._erp = erp
@@ -19,6 +19,8 @@ def _no_look_up() -> None:
             return getattr(self._erp, name)
 
         def find(self, draft: object) -> list[Any]:
+            # Asked all the same: what a look-up writes and sends is counted, so a case must not lose it.
+            self._erp.find(draft)
             return []
 
     init = posting.Poster.__init__

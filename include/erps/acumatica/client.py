@@ -20,6 +20,7 @@ from include.erps.acumatica.releasing import Releasing
 from include.erps.acumatica.session import Session
 from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.acumatica.site import Site
+from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
@@ -75,7 +76,7 @@ class AcumaticaErp:
         self._settings = settings
         self._session = Session(http, settings, access, budget, wait)
         name = store_name(base_url, settings, credentials, connection)
-        self._lookups = Lookups(self._session, settings, tokens, name, clock)
+        self._lookups = Lookups(self._session, settings, KeptAnswers(tokens, "acumatica", name, clock=clock))
         self._checks = Checks(settings, self._lookups)
         self._finding = Finding(settings, self._lookups)
         self._listing = Listing(settings, self._lookups, self._finding)

@@ -6,9 +6,8 @@ configured branch to this user: one that may not see a branch gets empty lists f
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,7 +17,7 @@ from include.erps.acumatica.periods import Calendar, calendar_of, financial_year
 from include.erps.acumatica.session import Query, Session, equal, literal
 from include.erps.acumatica.settings import BILL, DEBIT_ADJUSTMENT, AcumaticaSettings, header
 from include.erps.acumatica.values import Record, Unreadable
-from include.erps.shared_state import TokenStore
+from include.erps.kept_answers import KeptAnswers
 from include.errors import LookupFailed
 
 _PROOF_LASTS_S = 3600.0
@@ -49,16 +48,11 @@ class Payee:
 
 @dataclass(frozen=True)
 class Lookups:
-    """:param proofs: where it is kept that the branch was readable, for an hour, and that a period was open; ``None``: nowhere.
-
-    :param name: the connection's name there.
-    """
+    """:param kept: where it is kept that the branch was readable, for an hour, and that a period was open."""
 
     session: Session
     settings: AcumaticaSettings
-    proofs: TokenStore | None
-    name: str
-    clock: Callable[[], float] = time.time
+    kept: KeptAnswers
 
     # --- documents ---
 
@@ -117,24 +111,12 @@ class Lookups:
         return self.session.one(f"{entity}/{row['id']}", subject=subject, expand="Details")
 
     def _proven(self, rows: list[Record]) -> list[Record]:
-        if not rows and not self._is_proven():
-            self._remember(self.ledgers())
+        if not rows:
+            self.kept.answer(f"shows:{(self.settings.branch or '').upper()}", _PROOF_LASTS_S, self._branch_shown)
         return rows
 
-    def _is_proven(self) -> bool:
-        return self._is_fresh(self._proof_name, _PROOF_LASTS_S)
-
-    def _is_fresh(self, name: str, lasts_s: float) -> bool:
-        stored = self.proofs.read(name) if self.proofs is not None else None
-        if stored is None:
-            return False
-        try:
-            return 0 <= self.clock() - float(stored) < lasts_s
-        except ValueError:
-            return False
-
-    def _remember(self, ledgers: Iterable[LedgerFacts]) -> None:
-        visible = {branch for ledger in ledgers for branch in ledger.branches}
+    def _branch_shown(self) -> str:
+        visible = {branch for ledger in self.ledgers() for branch in ledger.branches}
         wanted = (self.settings.branch or "").upper()
         if (wanted not in visible) if wanted else not visible:
             shown = ", ".join(sorted(visible)) or "none"
@@ -142,12 +124,7 @@ class Lookups:
                 f"Acumatica does not show the branch {self.settings.branch or 'of any ledger'} to the integration's user, so an "
                 f"empty answer proves nothing: check erp.branch and the user's access (branches shown: {shown})"
             )
-        if self.proofs is not None:
-            self.proofs.write(self._proof_name, str(self.clock()))
-
-    @property
-    def _proof_name(self) -> str:
-        return f"{self.name}:shows:{(self.settings.branch or '').upper()}"
+        return ""
 
     # --- master data ---
 
@@ -230,15 +207,15 @@ class Lookups:
 
     def was_open_lately(self, period: str, kind: str) -> bool:
         """Whether any task has seen the period take such documents within the last ``period_recheck_s``."""
-        return self._is_fresh(self._open_name(period, kind), self.settings.period_recheck_s)
+        return self.kept.read(self._open_name(period, kind), self.settings.period_recheck_s) is not None
 
     def remember_open(self, period: str, kind: str) -> None:
         """The period takes such documents now."""
-        if self.proofs is not None and self.settings.period_recheck_s:
-            self.proofs.write(self._open_name(period, kind), str(self.clock()))
+        if self.settings.period_recheck_s:
+            self.kept.write(self._open_name(period, kind), "", self.kept.now())
 
     def _open_name(self, period: str, kind: str) -> str:
-        return f"{self.name}:open:{self.settings.calendar_company or ''}:{period}:{kind}"
+        return f"open:{self.settings.calendar_company or ''}:{period}:{kind}"
 
     def _by_code(self, query: Query, key: str, codes: Collection[str]) -> list[Record]:
         conditions = [equal(key, code) for code in sorted({code.upper() for code in codes})]

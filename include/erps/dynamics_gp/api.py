@@ -93,6 +93,9 @@ class Api(Protocol):
     def find(self, draft: Draft) -> list[ErpDocument]:
         """Every journal of the draft's reference. :raises include.errors.LookupFailed: no complete answer."""
 
+    def just_created(self, draft: Draft) -> list[ErpDocument]:
+        """Like :meth:`find`, right after the draft's create; number and state are enough."""
+
     def documents(self, asked: DocumentsAsked) -> list[ErpDocument]:
         """See :meth:`include.erps.port.Erp.documents`. :raises include.errors.LookupFailed: no complete answer."""
 

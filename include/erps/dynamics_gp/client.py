@@ -18,7 +18,9 @@ from include.erps.dynamics_gp.auth import RefusedPassword, Scheme, WindowsAuth
 from include.erps.dynamics_gp.checks import Checks
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.site import Site
+from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
+from include.erps.shared_state import TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Conflict, Misconfigured, Rejected, Retryable
 from include.reference_data import source
@@ -37,6 +39,7 @@ class DynamicsGpErp:
     :param login: ``DOMAIN\\user`` or ``user@domain``.
     :param realm: the Kerberos realm, where the login does not name it.
     :param service_host: the host of the service principal, where it is not the address's.
+    :param shared: where answers are kept between tasks; ``None``: nowhere, so each session asks for itself.
     :param refused_before: keeps a refused password from being tried by the next session.
     :raises Misconfigured: the address or the fiscal calendar is wrong.
     """
@@ -54,6 +57,7 @@ class DynamicsGpErp:
         verify: bool | str = True,
         request_timeout_s: float | None = None,
         refused_before: RefusedPassword | None = None,
+        shared: TokenStore | None = None,
         clock: Clock = utc_now,
     ) -> None:
         host = urlsplit(base_url).hostname
@@ -72,7 +76,10 @@ class DynamicsGpErp:
             )
         except (ValueError, OSError) as error:
             raise Misconfigured(f"The Dynamics GP connection: {error}") from None
-        self._api = _api(http, settings, clock)
+        kept = KeptAnswers(
+            shared, "dynamics_gp", base_url, settings.soap_path, login, clock=lambda: clock().timestamp()
+        )
+        self._api = _api(http, settings, kept, clock)
         self._employees: dict[str, Employee] = {}
         self._checks = Checks(settings, self._api)
 
@@ -178,7 +185,7 @@ class DynamicsGpErp:
         """
         if document.number is not None:
             return document
-        found = self._api.find(draft)
+        found = self._api.just_created(draft) if document.raw_answer is not None else self._api.find(draft)
         if not found:
             raise Retryable(
                 f"{draft.reference} is in Dynamics GP, and its journal number is not shown yet; it is looked up again, never "
@@ -206,7 +213,7 @@ class DynamicsGpErp:
         return self._api.employees()
 
 
-def _api(http: HttpClient, settings: DynamicsGpSettings, clock: Clock) -> Api:
+def _api(http: HttpClient, settings: DynamicsGpSettings, kept: KeptAnswers, clock: Clock) -> Api:
     if settings.api == "sba":
         from include.erps.dynamics_gp.sba import SbaCompany
 
@@ -214,4 +221,4 @@ def _api(http: HttpClient, settings: DynamicsGpSettings, clock: Clock) -> Api:
     # zeep takes a third of a second to import, and most tenants never need it.
     from include.erps.dynamics_gp.soap_company import SoapCompany
 
-    return SoapCompany(http, settings, clock)
+    return SoapCompany(http, settings, kept, clock)

@@ -80,6 +80,7 @@ class DynamicsGpSettings(ErpSettings):
     busy_delay_s: float = Field(default=120, gt=0)
     query_attempts: int = Field(default=2, ge=1, le=5)
     clock_margin_s: float = Field(default=600, ge=0)
+    policy_recheck_s: float = Field(default=300, ge=0)
     refused_password_pause_s: float = Field(default=900, ge=0)
 
     soap_path: str = "/DynamicsGPWebServices/DynamicsGPService.asmx"

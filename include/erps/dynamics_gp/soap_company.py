@@ -15,6 +15,7 @@ from include.erps.dynamics_gp.periods import CalendarFile
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.soap import Fault, NoEnvelope, Operation, SoapCalls
 from include.erps.dynamics_gp.soap_journals import SoapJournals
+from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentsAsked, Draft, ErpDocument
 from include.errors import LookupFailed, Misconfigured, Retryable
 from include.transport import HttpClient
@@ -25,12 +26,14 @@ class SoapCompany:
 
     can_write_master_data = False
 
-    def __init__(self, http: HttpClient, settings: DynamicsGpSettings, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, http: HttpClient, settings: DynamicsGpSettings, kept: KeptAnswers, clock: Clock = utc_now
+    ) -> None:
         assert settings.fiscal_calendar is not None
         self._settings = settings
         self._calendar = CalendarFile(settings.fiscal_calendar)
         self._calls = SoapCalls(http, settings.soap_path, settings.query_attempts)
-        self._journals = SoapJournals(self._calls, settings, self.asked, self._context_of, clock)
+        self._journals = SoapJournals(self._calls, settings, self.asked, self._context_of, kept, clock)
         self._company_id: int | None = None
 
     # --- the company ---
@@ -200,6 +203,10 @@ class SoapCompany:
     def find(self, draft: Draft) -> list[ErpDocument]:
         """See :meth:`SoapJournals.find`."""
         return self._journals.find(draft)
+
+    def just_created(self, draft: Draft) -> list[ErpDocument]:
+        """See :meth:`SoapJournals.just_created`."""
+        return self._journals.just_created(draft)
 
     def documents(self, asked: DocumentsAsked) -> list[ErpDocument]:
         """See :class:`include.erps.dynamics_gp.api.Api`."""

@@ -21,6 +21,7 @@ from include.erps.dynamics_gp import soap
 from include.erps.dynamics_gp.api import Unreadable, amount, cents, line_text
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.soap import Fault, NoEnvelope, Operation, SoapCalls
+from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentsAsked, Draft, ErpDocument, Line
 from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import NoAnswer, NotSent
@@ -46,10 +47,11 @@ class Summary:
     day: str
     reference: str
     modified: datetime | None
+    state: str | None
 
 
 class SoapJournals:
-    """:param context_of: the request context of a draft's company."""
+    """:param context_of: the request context of a draft's company. :param kept: what earlier sessions read."""
 
     def __init__(
         self,
@@ -57,12 +59,14 @@ class SoapJournals:
         settings: DynamicsGpSettings,
         asked: Asked,
         context_of: Callable[[Draft | None], Any],
+        kept: KeptAnswers,
         clock: Clock,
     ) -> None:
         self._calls = calls
         self._settings = settings
         self._asked = asked
         self._context_of = context_of
+        self._kept = kept
         self._clock = clock
         self._policy: etree._Element | None = None
         self._requests_left = 0
@@ -84,6 +88,21 @@ class SoapJournals:
         wanted = draft.reference.casefold()
         ours = {(row.journal, row.day): row for row in rows if row.reference.casefold() == wanted}
         return [self._document(context, row, draft.reference) for _, row in sorted(ours.items())]
+
+    def just_created(self, draft: Draft) -> list[ErpDocument]:
+        """The journals of the draft's reference right after its create, by number and state alone: those on its date, else
+        as :meth:`find`.
+
+        :raises LookupFailed: no complete answer.
+        """
+        self._requests_left = self._settings.lookup_requests
+        window = self._window(draft.approval_date)
+        rows = self._listed(self._context_of(draft), draft.posting_date, None, window)
+        wanted = draft.reference.casefold()
+        ours = {(row.journal, row.day): row for row in rows if row.reference.casefold() == wanted}
+        if not ours:
+            return self.find(draft)
+        return [ErpDocument(number=str(row.journal), status=row.state) for _, row in sorted(ours.items())]
 
     def documents(self, asked: DocumentsAsked) -> list[ErpDocument]:
         """Every journal of ours that was changed since the first day asked for, whatever its date; one more question for
@@ -218,12 +237,11 @@ class SoapJournals:
         name = draft.reference
         try:
             context = self._context_of(draft)
-            if self._policy is None:
-                self._policy = self.read_policy(context)
+            policy = self._known_policy(context)
         except Retryable as error:
             raise NotExecuted(f"{name} is not sent: {error}", error.delay_s) from None
         envelope = self._calls.envelope(
-            "CreateGLTransaction", self._policy, glTransaction=self._transaction(draft, batch), context=context
+            "CreateGLTransaction", policy, glTransaction=self._transaction(draft, batch), context=context
         )
         before_send(envelope.content.decode())
         try:
@@ -235,8 +253,22 @@ class SoapJournals:
         except NoEnvelope as error:
             raise self._without_envelope(name, error) from None
         except Fault as fault:
+            # Perhaps it is the policy that does not fit any more.
+            self._policy = None
+            self._kept.forget(_policy_name(context))
             raise self._refused(name, fault, context) from None
         return ErpDocument(number=None, status="Work", raw_answer=raw)
+
+    def _known_policy(self, context: Any) -> etree._Element:
+        """The policy as this session, or any task of the last ``policy_recheck_s``, read it; else read now."""
+        if self._policy is None:
+            told = self._kept.answer(
+                _policy_name(context),
+                self._settings.policy_recheck_s,
+                lambda: etree.tostring(self.read_policy(context), encoding="unicode"),
+            )
+            self._policy = etree.fromstring(told, etree.XMLParser(resolve_entities=False, no_network=True))
+        return self._policy
 
     def read_policy(self, context: Any) -> etree._Element:
         """What GP says of creating journals; echoed in each create. :raises LookupFailed: no readable answer."""
@@ -327,12 +359,22 @@ class SoapJournals:
         return "; ".join(dict.fromkeys(" ".join(one.split()).rstrip(".") for one in said))[:1500], True
 
 
+def _policy_name(context: Any) -> str:
+    return f"policy:{context.OrganizationKey.Id}"
+
+
 def _summary(row: etree._Element) -> Summary:
     number, day = soap.text(row, "Key/JournalId"), soap.text(row, "Key/Date")
     if number is None or not re.fullmatch(r"[0-9]{1,18}", number) or day is None:
         raise Unreadable("a row without number or date")
     _day(day)
-    return Summary(int(number), day, soap.text(row, "Reference") or "", _moment(soap.text(row, "ModifiedDate")))
+    return Summary(
+        int(number),
+        day,
+        soap.text(row, "Reference") or "",
+        _moment(soap.text(row, "ModifiedDate")),
+        soap.text(row, "TransactionState"),
+    )
 
 
 def _document(answer: etree._Element, row: Summary, reference: str) -> ErpDocument:

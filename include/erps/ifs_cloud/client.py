@@ -19,6 +19,7 @@ from include.erps.ifs_cloud.session import Session
 from include.erps.ifs_cloud.settings import IfsCloudSettings
 from include.erps.ifs_cloud.site import Site
 from include.erps.ifs_cloud.tokens import ClientCredentials, Tokens
+from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.shared_state import RequestBudget, TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
@@ -33,7 +34,8 @@ class IfsCloudErp:
 
     :param base_url: scheme, host and port; https unless the host is this machine or ``allow_http`` is set.
     :param token_path: of the token server on the same host, or a whole address where it is another one.
-    :param tokens: where the access token is kept between tasks. :param budget: the request budget of the service user.
+    :param tokens: where the access token, and that the company can be seen, is kept between tasks.
+    :param budget: the request budget of the service user.
     :param verify: check certificates (true), or the path of a CA bundle.
     :param request_timeout_s: total time of one request; ``None``: the settings'. :param now: seconds since the epoch.
     :raises Misconfigured: an address is wrong.
@@ -69,7 +71,8 @@ class IfsCloudErp:
         self._session = Session(
             open_client(base_url), Tokens(self._token_http, credentials, tokens, now), budget, settings
         )
-        self._lookups = Lookups(self._session, settings)
+        kept = KeptAnswers(tokens, "ifs_cloud", base_url, settings.base_path, client_id, clock=now)
+        self._lookups = Lookups(self._session, settings, kept)
         self._checks = Checks(settings, self._lookups)
         self._outcomes = Outcomes(settings, self._session.masked)
 

@@ -16,6 +16,7 @@ from include.erps.ifs_cloud import odata
 from include.erps.ifs_cloud.answers import JsonObject, Unreadable, cents, day, etag_of, object_of, text, whole
 from include.erps.ifs_cloud.session import Session, Unavailable
 from include.erps.ifs_cloud.settings import IfsCloudSettings
+from include.erps.kept_answers import VIEW_PROOF_S, KeptAnswers
 from include.erps.port import DocumentsAsked, ErpDocument
 from include.errors import LookupFailed, Misconfigured, Retryable
 
@@ -73,12 +74,16 @@ class Template:
 
 
 class Lookups:
-    """Everything that is read from IFS. A question that is not answered is never answered by "nothing"."""
+    """Everything that is read from IFS. A question that is not answered is never answered by "nothing".
 
-    def __init__(self, session: Session, settings: IfsCloudSettings) -> None:
+    :param kept: what earlier sessions of this service user saw.
+    """
+
+    def __init__(self, session: Session, settings: IfsCloudSettings, kept: KeptAnswers) -> None:
         self._session = session
         self._settings = settings
         self._names = settings.projections
+        self._kept = kept
         self._currency: str | None = None
 
     def company_currency(self) -> str:
@@ -190,8 +195,8 @@ class Lookups:
         try:
             held = self._by_voucher(self._names.hold, self._names.hold_set, serie, reference)
             posted = self._by_voucher(self._names.ledger, self._names.ledger_set, serie, reference)
-            if not held and not posted:
-                self.company_currency()
+            if not held and not posted and self._currency is None:
+                self._kept.answer(f"shows:{self._settings.company_id}", VIEW_PROOF_S, self.company_currency)
             statuses = {key: self._status(key, serie, reference) for key in sorted(set(held) - set(posted))}
             found = {**held, **posted}
             return [self._document(key, rows, statuses.get(key)) for key, rows in sorted(found.items())]

@@ -72,6 +72,7 @@ class Account(_Answer):
 
     account: Text
     status: Text
+    account_key: str | None = None
     account_desc: str | None = None
     date_start: Day | None = None
     date_end: Day | None = None
@@ -102,6 +103,7 @@ class EntryLine(_Answer):
     """One line of a journal entry, in cents."""
 
     account: Text
+    account_key: str | None = None
     debit_amount: LineCents = 0
     credit_amount: LineCents = 0
 

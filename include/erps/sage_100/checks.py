@@ -59,10 +59,10 @@ class Checks:
         return verdicts
 
     def account_problems(self, draft: Draft, known: dict[str, Account] | None = None) -> list[Problem]:
-        """What is wrong with the draft's accounts as they are written."""
+        """What is wrong with the draft's accounts as they are written; without ``known``, as they were seen lately."""
         codes = dict.fromkeys(line.account for line in draft.sent_lines)
         if known is None:
-            known = self.lookups.accounts(codes)
+            known = self.lookups.accounts_lately(codes)
         problems = []
         for code in codes:
             account = known.get(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any, Self
 
 import httpx
 
+from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
 from include.erps.sage_100 import answers
 from include.erps.sage_100.agent import AgentChannel
@@ -21,6 +23,7 @@ from include.erps.sage_100.lookups import Lookups
 from include.erps.sage_100.session import Session
 from include.erps.sage_100.settings import Sage100Settings
 from include.erps.sage_100.site import Site
+from include.erps.shared_state import TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.transport import HttpClient, require_https
@@ -41,6 +44,7 @@ class Sage100Erp:
     :param credentials: the integration's Sage user, and the agent's key.
     :param verify: check certificates (true), or the path of a CA bundle.
     :param request_timeout_s: total time of one request; ``None``: the settings'.
+    :param shared: where it is kept between tasks which accounts were seen active; ``None``: nowhere, so each create asks.
     :param reread: gives the connection's credentials as they are now, after a refused log-on.
     :param timing: ``sleep`` and ``jitter`` of :class:`include.erps.sage_100.session.Session`.
     :raises Misconfigured: the address is wrong, or the agent's key is missing.
@@ -55,6 +59,8 @@ class Sage100Erp:
         verify: bool | str = True,
         request_timeout_s: float | None = None,
         reread: Callable[[], Credentials] | None = None,
+        shared: TokenStore | None = None,
+        clock: Callable[[], float] = time.time,
         **timing: Any,
     ) -> None:
         require_https(base_url, "Sage 100", "every request carries the password", allow_http=settings.allow_http)
@@ -65,7 +71,8 @@ class Sage100Erp:
         self._verify = verify
         self._timeout_s = request_timeout_s or settings.request_timeout_s
         self._session = Session(self._open, credentials, settings, reread, **timing)
-        self._lookups = Lookups(self._session, settings)
+        place = (base_url, settings.path, settings.company_code, credentials.user)
+        self._lookups = Lookups(self._session, settings, KeptAnswers(shared, "sage_100", *place, clock=clock))
         self._checks = Checks(self._lookups)
 
     def __enter__(self) -> Self:
@@ -119,22 +126,33 @@ class Sage100Erp:
     def create(self, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
         """Create the entry, once; see :meth:`include.erps.port.Erp.create`.
 
-        Its accounts are looked up once more: Sage may be set to create missing ones.
+        Its accounts are looked up once more, unless they were seen active within the last ``account_recheck_s``: Sage may be
+        set to create missing ones.
         """
-        self._lookups.forget_accounts()
         try:
             problems = self._settings.problems(draft) or self._checks.account_problems(draft)
         except Retryable as error:
             raise NotExecuted(f"{draft.reference} is not sent: {error}", error.delay_s) from None
         if problems:
             raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
-        created = self._session.create(entry(draft, self._settings), before_send)
+        try:
+            created = self._session.create(entry(draft, self._settings), before_send)
+        except Rejected:
+            self._lookups.forget_seen()
+            raise
         made = created.entry
         if made.external_reference != draft.reference or made.company_code not in (None, self._settings.company_code):
             raise UnknownOutcome(
                 f"Sage 100 answered {draft.reference} with an entry of another reference or company", None, created.raw
             )
-        return _document(made, created.raw)
+        anew = self._lookups.created_anew(made)
+        document = _document(made, created.raw)
+        if not anew:
+            return document
+        self._lookups.forget_seen()
+        return replace(
+            document, status=f"{made.status}, and Sage created the account {', '.join(anew)} anew: look at it there"
+        )
 
     def complete(self, draft: Draft, document: ErpDocument) -> ErpDocument:
         """The document as it is: its number comes with the create, and posting is the accountant's register update."""

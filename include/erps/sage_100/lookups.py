@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from include.erps.kept_answers import KeptAnswers
 from include.erps.sage_100.account_format import AccountFormat
 from include.erps.sage_100.answers import Account, Entry, Period
 from include.erps.sage_100.session import Session
 from include.erps.sage_100.settings import Sage100Settings
 from include.errors import LookupFailed, Misconfigured
 
+_ACCOUNTS = "accounts"
+
 
 class Lookups:
-    """Questions about one company. Every method raises what :meth:`Session.ask` raises."""
+    """Questions about one company. Every method raises what :meth:`Session.ask` raises.
 
-    def __init__(self, session: Session, settings: Sage100Settings) -> None:
+    :param kept: which accounts earlier sessions saw active.
+    """
+
+    def __init__(self, session: Session, settings: Sage100Settings, kept: KeptAnswers) -> None:
         self._session = session
         self._settings = settings
+        self._kept = kept
         self._format: AccountFormat | None = None
         self._accounts: dict[str, Account | None] = {}
         self._complete = False
+        self._sent: dict[str, str | None] = {}
         self._sub_accounts: dict[str, frozenset[str]] = {}
         self._years: dict[int, list[Period]] = {}
 
@@ -47,17 +56,66 @@ class Lookups:
         wanted = set(codes)
         unknown = sorted(wanted - self._accounts.keys())
         if unknown and not self._complete:
+            asked_at = self._kept.now()
             if len(unknown) >= self._settings.bulk_accounts_from:
                 chart = self._session.ask("the chart of accounts", lambda channel: channel.accounts())
                 self._accounts = {account.account: account for account in chart}
                 self._complete = True
             else:
                 self._accounts.update((code, self._account(code)) for code in unknown)
+            self._keep(unknown, asked_at)
         return {code: found for code in wanted if (found := self._accounts.get(code)) is not None}
 
-    def forget_accounts(self) -> None:
-        """Ask again from here on: what is sent next must rest on what Sage has now."""
+    def accounts_lately(self, codes: Iterable[str]) -> dict[str, Account]:
+        """The accounts that exist, by exact text: as some task saw them active within the last ``account_recheck_s``, the
+        others asked for now. What this session saw longer ago does not count.
+        """
+        wanted = set(codes)
+        known = {code: seen for code, (_, seen) in self._seen().items() if code in wanted}
         self._accounts, self._complete = {}, False
+        found = known | self.accounts(wanted - known.keys())
+        self._sent = {code: account.account_key for code, account in found.items()}
+        return found
+
+    def created_anew(self, entry: Entry) -> list[str]:
+        """Accounts of a new entry with another key than the one they were seen with: Sage made them for the entry."""
+        return [
+            line.account
+            for line in entry.lines or ()
+            if (seen := self._sent.get(line.account)) and line.account_key and seen != line.account_key
+        ]
+
+    def forget_seen(self) -> None:
+        """Ask for every account from here on: Sage refused an entry, perhaps for one of them."""
+        self._kept.forget(_ACCOUNTS)
+
+    def _seen(self) -> dict[str, tuple[float, Account]]:
+        """The accounts that were active lately, with the moment each was asked for."""
+        lasts_s = self._settings.account_recheck_s
+        try:
+            rows = json.loads(self._kept.read(_ACCOUNTS, lasts_s) or "{}")
+            return {
+                code: (asked_at, Account.model_validate(row))
+                for code, (asked_at, row) in rows.items()
+                if 0 <= self._kept.now() - asked_at < lasts_s
+            }
+        except ValueError:
+            # Kept by another release of this package.
+            return {}
+
+    def _keep(self, codes: Iterable[str], asked_at: float) -> None:
+        """Accounts that are active now; of any other, what an earlier task saw no longer counts."""
+        if not self._settings.account_recheck_s:
+            return
+        seen = self._seen()
+        for code in codes:
+            account = self._accounts.get(code)
+            if account is not None and account.status == "A":
+                seen[code] = (asked_at, account)
+            else:
+                seen.pop(code, None)
+        rows = {code: (at, account.model_dump(mode="json", by_alias=True)) for code, (at, account) in seen.items()}
+        self._kept.write(_ACCOUNTS, json.dumps(rows), asked_at)
 
     def _account(self, code: str) -> Account | None:
         found = self._session.ask_if_any(f"account {code}", lambda channel: channel.account(code))

@@ -71,6 +71,7 @@ class Sage100Settings(ErpSettings):
     lookup_attempts: int = Field(default=3, ge=1, le=5)
     account_page: int = Field(default=500, ge=1, le=500)
     bulk_accounts_from: int = Field(default=50, ge=1)
+    account_recheck_s: float = Field(default=60, ge=0)
     retry_base_s: float = Field(default=1, ge=0)
     retry_cap_s: float = Field(default=60, ge=0)
 

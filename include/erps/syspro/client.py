@@ -10,7 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from include.erps.fiscal_calendar import Period
+from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
+from include.erps.shared_state import TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
 from include.erps.syspro import answers
 from include.erps.syspro.answers import Unreadable
@@ -41,6 +43,7 @@ class SysproErp:
     :param company_id: SYSPRO's company; ``settings.gl_company`` names it in the ledger's tables where that differs.
     :param verify: check certificates (true), or the path of a CA bundle.
     :param request_timeout_s: total time of one request; ``None``: the settings'.
+    :param shared: where answers are kept between tasks; ``None``: nowhere, so each session asks for itself.
     :raises Misconfigured: the address or the fiscal calendar is wrong.
     """
 
@@ -55,6 +58,8 @@ class SysproErp:
         settings: SysproSettings,
         verify: bool | str = True,
         request_timeout_s: float | None = None,
+        shared: TokenStore | None = None,
+        clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -78,7 +83,8 @@ class SysproErp:
             seats_delay_s=settings.seats_delay_s,
             monotonic=monotonic,
         )
-        self._lookups = Lookups(self._session, settings, settings.gl_company or company_id)
+        kept = KeptAnswers(shared, "syspro", base_url, settings.base_path, company_id, operator, clock=clock)
+        self._lookups = Lookups(self._session, settings, settings.gl_company or company_id, kept)
         self._outcomes = Outcomes(settings, self._session.masked)
         self._checks = Checks(settings, self._lookups, self._calendar, self._validated)
         self._site = Site(settings, self._session, self._lookups, operator, company_id)
@@ -197,10 +203,13 @@ class SysproErp:
         )
 
     def _ap_period(self, draft: Draft, period: Period) -> str:
-        """The bill's period relative to the current one, asked right before it is sent: the current one moves on."""
+        """The bill's period relative to the current one, asked right before it is sent: the current one moves on.
+
+        An answer of the last ``period_recheck_s`` counts; the status of a bill that was booked elsewhere says so.
+        """
         if self._settings.ap_period != "auto":
             return self._settings.ap_period
-        current = self._lookups.current(draft.sent_lines[0].account)
+        current = self._lookups.current_lately(draft.sent_lines[0].account)
         back = self._calendar.steps_back((current.year, current.period), period)
         if back is None or not 0 <= back < len(AP_LETTERS):
             raise Rejected(

@@ -7,10 +7,12 @@ proven readable for this company; anything else is :class:`LookupFailed`, never 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 
+from include.erps.kept_answers import VIEW_PROOF_S, KeptAnswers
 from include.erps.syspro import answers
 from include.erps.syspro.answers import Unreadable
 from include.erps.syspro.documents import leaf
@@ -66,13 +68,15 @@ class Lookups:
     """Questions about one company.
 
     :param gl_company: the company's key in the ledger's tables, which several companies may share.
+    :param kept: what earlier sessions of this operator saw.
     """
 
-    def __init__(self, session: Session, settings: SysproSettings, gl_company: str) -> None:
+    def __init__(self, session: Session, settings: SysproSettings, gl_company: str, kept: KeptAnswers) -> None:
         self._session = session
         self._settings = settings
         self._tables = settings.tables
         self._gl_company = gl_company
+        self._kept = kept
         self._readable: set[str] = set()
 
     def accounts(self, codes: Sequence[str]) -> dict[str, Account]:
@@ -149,7 +153,10 @@ class Lookups:
         return self._any_of(names.invoices, self._invoice_columns, groups)
 
     def prove_ledger(self) -> None:
-        """:raises LookupFailed: the ledger shows nothing of this company, so that finding nothing would prove nothing."""
+        """Asked now, whatever was seen before.
+
+        :raises LookupFailed: the ledger shows nothing of this company, so that finding nothing would prove nothing.
+        """
         self._prove_ledger()
 
     def entries(self, reference: str, lines: int) -> list[Row]:
@@ -169,8 +176,8 @@ class Lookups:
                 row[names.journal_company]
             ):
                 raise LookupFailed(f"SYSPRO's look-up of {reference} returned entries that were not asked for")
-        if not rows:
-            self._prove_ledger()
+        if not rows and not self._readable:
+            self._kept.answer(f"shows:{names.journals}:{self._gl_company}", VIEW_PROOF_S, self._ledger_shown)
         return rows
 
     def invoices(self, supplier: str, invoice: str) -> list[Row]:
@@ -182,18 +189,23 @@ class Lookups:
         found = {(row[names.invoice_supplier].upper().lstrip("0"), row[names.invoice_number].upper()) for row in rows}
         if found - {wanted}:
             raise LookupFailed(f"SYSPRO's look-up of invoice {invoice} returned invoices that were not asked for")
-        if not rows and self.supplier_on_hold(supplier) is None:
-            raise LookupFailed(
-                f"SYSPRO shows no supplier {supplier!r}, so the absence of its invoice {invoice} proves nothing: check "
-                "erp.supplier in the tenant file (numeric codes carry leading zeros)"
+        if not rows:
+            self._kept.answer(
+                f"shows:{names.suppliers}:{supplier}", VIEW_PROOF_S, lambda: self._supplier_shown(supplier, invoice)
             )
         return rows
+
+    def current_lately(self, account: str) -> Current:
+        """The ledger's current period, as some task saw it within the last ``period_recheck_s``; else as :meth:`current`."""
+        kept = self._kept.read("current", self._settings.period_recheck_s)
+        return self.current(account) if kept is None else Current(*json.loads(kept))
 
     def current(self, account: str) -> Current:
         """The ledger's current period, as GENQRY tells with any account that exists.
 
         :raises UnknownAccount: this one does not.
         """
+        asked_at = self._kept.now()
         option = "<Option><IncludeTransactions>N</IncludeTransactions></Option>"
         document = f"<Query><Key>{leaf('LedgerCode', account)}</Key>{option}</Query>"
         paths = self._settings.answers
@@ -208,7 +220,10 @@ class Lookups:
             raise LookupFailed(f"SYSPRO's answer about the current period cannot be read: {error}") from None
         if not year or not period:
             raise LookupFailed("SYSPRO's answer about an account does not tell the ledger's current period")
-        return Current(year, period, answers.value_at(root, paths.currency) or "")
+        current = Current(year, period, answers.value_at(root, paths.currency) or "")
+        if self._settings.period_recheck_s:
+            self._kept.write("current", json.dumps(astuple(current)), asked_at)
+        return current
 
     def rows(
         self,
@@ -319,6 +334,18 @@ class Lookups:
 
     def _same_company(self, company: str) -> bool:
         return company.upper() == self._gl_company.upper()
+
+    def _ledger_shown(self) -> str:
+        self._prove_ledger()
+        return ""
+
+    def _supplier_shown(self, supplier: str, invoice: str) -> str:
+        if self.supplier_on_hold(supplier) is None:
+            raise LookupFailed(
+                f"SYSPRO shows no supplier {supplier!r}, so the absence of its invoice {invoice} proves nothing: check "
+                "erp.supplier in the tenant file (numeric codes carry leading zeros)"
+            )
+        return ""
 
     def _prove_ledger(self) -> None:
         """That nothing was found counts only if the ledger shows this company at all.

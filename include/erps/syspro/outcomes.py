@@ -158,10 +158,11 @@ class Outcomes:
         if not journal or bad or _count(root, paths.items_processed) != 1:
             return None
         year, month = _count(root, paths.invoice_year), _count(root, paths.invoice_month)
+        elsewhere = f" instead of {asked[0]}/{asked[1]:02d}" if year and (year, month) != asked else ""
         return ErpDocument(
             number=invoice_number(self.settings, draft),
             posting_date=draft.posting_date,
-            status=f"AP journal {journal} of {year}/{month:02d}",
+            status=f"AP journal {journal} of {year}/{month:02d}{elsewhere}",
             raw_answer=raw,
         )
 

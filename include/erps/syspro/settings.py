@@ -128,6 +128,7 @@ class SysproSettings(ErpSettings):
     max_url_bytes: int = Field(default=14000, ge=1000, le=60000)
     session_idle_renew_s: float = Field(default=600, gt=0)
     seats_delay_s: float = Field(default=300, ge=0)
+    period_recheck_s: float = Field(default=60, ge=0)
     query_attempts: int = Field(default=2, ge=1, le=5)
     lookup_chunk: int = Field(default=40, ge=1)
     lookup_rows: int = Field(default=500, ge=2)

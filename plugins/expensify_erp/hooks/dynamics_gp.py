@@ -41,6 +41,7 @@ class DynamicsGpHook(ErpHook):
             service_host=endpoint.extra.get("service_host"),
             verify=endpoint.verify,
             refused_before=refused_before,
+            shared=self.tokens(),
         )
 
 

@@ -24,6 +24,7 @@ class Sage100Hook(ErpHook):
             settings=self.settings,
             verify=endpoint.verify,
             request_timeout_s=self.settings.request_timeout_s,
+            shared=self.tokens(),
             reread=lambda: _credentials(self.endpoint()),
         )
 

@@ -36,4 +36,5 @@ class SysproHook(ErpHook):
             settings=self.settings,
             verify=endpoint.verify,
             request_timeout_s=self.settings.request_timeout_s,
+            shared=self.tokens(),
         )

@@ -14,9 +14,9 @@ SIGN_ON = frozenset({"Logon", "Logoff", "token", "Token", "login", "logout", "en
 
 
 def requests_of_posting(adapter: Adapter, journals: int) -> Counter[str]:
-    """Check ``journals`` drafts in one session as `validate` does, then look up and create each as `load` does.
+    """Check ``journals`` drafts in one session as `validate` does, then look up, create and complete each as `load` does.
 
-    Returns the requests of looking up and creating, by operation; those of the one check are left out.
+    Returns the requests of looking up, creating and completing, by operation; those of the one check are left out.
     """
     with adapter.sandbox:
         with adapter.open(timeout_s=60) as erp:
@@ -27,6 +27,6 @@ def requests_of_posting(adapter: Adapter, journals: int) -> Counter[str]:
             with adapter.open(timeout_s=60) as erp:
                 for draft in box:
                     assert erp.find(draft) == []
-                    erp.create(draft, lambda document: None)
+                    assert erp.complete(draft, erp.create(draft, lambda document: None)).number is not None
         counted = Counter(call.operation for call in adapter.sandbox.calls[before:] if call.service == adapter.service)
         return Counter({operation: times for operation, times in counted.items() if operation not in SIGN_ON})

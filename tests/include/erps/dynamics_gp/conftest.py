@@ -102,6 +102,8 @@ def connect(box: Sandbox, company: Company, calendar: Path) -> Iterator[Connect]
             password: str = PASSWORD,
             auth: Any = "ntlm",
             refused_before: Any = None,
+            shared: Any = None,
+            clock: Any = lambda: NOW,
             **changes: Any,
         ) -> DynamicsGpErp:
             if changes.get("api", "soap") == "soap":
@@ -114,7 +116,8 @@ def connect(box: Sandbox, company: Company, calendar: Path) -> Iterator[Connect]
                 settings=settings(**changes),
                 request_timeout_s=timeout,
                 refused_before=refused_before,
-                clock=lambda: NOW,
+                shared=shared,
+                clock=clock,
             )
             return stack.enter_context(client)
 

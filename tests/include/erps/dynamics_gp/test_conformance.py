@@ -10,7 +10,7 @@ from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.port import Draft, Line
 from include.sandbox.dynamics_gp import Company, DynamicsGp, WindowsAccount
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import DAY, Adapter, Stored
+from tests.include.erps.adapter import DAY, Adapter, Stored, Tokens
 from tests.include.erps.conformance import Conformance
 
 
@@ -38,6 +38,7 @@ class SoapAdapter(Adapter):
         self.company.add_account("100-6200-00", "Meals")
         self.company.add_account("000-2150-00", "Reimbursements payable")
         self.company.add_cost_center("100", "Plant")
+        self.tokens = Tokens()
         self.folder = tempfile.TemporaryDirectory()
         self.closed: set[int] = set()
 
@@ -51,6 +52,7 @@ class SoapAdapter(Adapter):
             auth=self.auth,
             settings=settings,
             request_timeout_s=timeout_s,
+            shared=self.tokens,
         )
 
     def _calendar(self) -> dict[str, str]:

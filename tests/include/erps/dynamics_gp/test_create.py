@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 from lxml import etree
@@ -8,7 +9,8 @@ from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
 from include.sandbox.dynamics_gp import Company, DynamicsGp
 from include.sandbox.faults import Fault, Replace, Status
 from include.sandbox.server import Sandbox
-from tests.include.erps.dynamics_gp.conftest import DAY, NAME, Connect, journal
+from tests.include.erps.adapter import Tokens
+from tests.include.erps.dynamics_gp.conftest import DAY, NAME, NOW, Connect, journal
 
 GP = "{http://schemas.microsoft.com/dynamics/gp/2006/01}"
 SYSTEM = (
@@ -177,3 +179,37 @@ def test_the_frozen_company_is_used_even_when_its_name_has_changed(connect: Conn
     company.name = f"{NAME} (old)"
     connect().create(draft, nothing)
     assert len(company.journals) == 1
+
+
+def test_the_policy_is_read_once_in_five_minutes_over_all_sessions(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    tokens, now, sent = Tokens(), [NOW], []
+    for number, wait in enumerate((0, 299, 2)):
+        now[0] += timedelta(seconds=wait)
+        connect(shared=tokens, clock=lambda: now[0]).create(journal(f"EXP R{number}"), sent.append)
+    assert box.operations("dynamics_gp").count("GetPolicyByOperation") == 2
+    policies = [next(etree.fromstring(one.encode()).iter(f"{GP}policy")) for one in sent]
+    behaviors = [[one.findtext(f"{GP}Key/{GP}Id") for one in policy.iter(f"{GP}Behavior")] for policy in policies]
+    assert behaviors == 3 * [["b0c9fe57-c4f0-4d6a-b0aa-ab4d6d7596c8"]]
+    assert [policy.findtext(f"{GP}Key/{GP}Id") for policy in policies] == 3 * ["ffa3b9a6-fa25-47a2-8179-cb37c695455e"]
+
+
+def test_after_a_refusal_the_policy_is_read_again(connect: Connect, box: Sandbox, company: Company) -> None:
+    tokens = Tokens()
+    client = connect(shared=tokens)
+    with pytest.raises(Rejected):
+        client.create(journal("EXP R1", Line(1, "999-9999-00", 100), Line(2, "000-2150-00", -100)), str)
+    client.create(journal("EXP R2"), str)
+    connect(shared=tokens).create(journal("EXP R3"), str)
+    assert box.operations("dynamics_gp").count("GetPolicyByOperation") == 2
+
+
+def test_the_number_costs_one_question_right_after_the_create(connect: Connect, box: Sandbox, company: Company) -> None:
+    client = connect()
+    made = client.create(journal("EXP R1"), str)
+    before = len(box.operations("dynamics_gp"))
+    complete = client.complete(journal("EXP R1"), made)
+    assert box.operations("dynamics_gp")[before:] == ["GetGLTransactionList"]
+    (stored,) = company.under("EXP R1")
+    assert (complete.number, complete.status, complete.raw_answer) == (str(stored.number), "Work", made.raw_answer)

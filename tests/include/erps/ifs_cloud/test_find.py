@@ -230,3 +230,17 @@ def test_references_with_quotes_and_signs_are_found(connect: Connect, company: C
         company.enter_voucher(TWO, day=DAY, reference=reference)
         (found,) = connect().find(journal(reference))
         assert found.total_cents == 12050
+
+
+def test_that_the_company_can_be_seen_is_relied_on_for_five_minutes(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    now = [1_000_000.0]
+    asked = []
+    for wait in (0.0, 299.0, 2.0):
+        now[0] += wait
+        assert connect(now=lambda: now[0]).find(journal()) == []
+        asked.append(box.operations("ifs_cloud").count("Company"))
+    assert asked == [1, 1, 2]
+    with pytest.raises(Misconfigured, match="shows no company '20'"):
+        connect(now=lambda: now[0], company="20").find(journal())

@@ -147,7 +147,7 @@ def test_a_damaged_stored_token_counts_as_none(
 ) -> None:
     client = connect()
     client.find(journal())
-    (name,) = tokens.kept
+    (name,) = [name for name, kept in tokens.kept.items() if "renew_at" in kept]
     for damaged in ("", "[]", "{", '{"token":1,"renew_at":9e99}', '{"token":"x"}'):
         tokens.kept[name] = damaged
         assert client.find(journal()) == []

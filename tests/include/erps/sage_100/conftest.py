@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -85,11 +86,20 @@ def connect(box: Sandbox, company: Company, api: str) -> Iterator[Connect]:
             credentials: Credentials = PAIR,
             reread: Callable[[], Credentials] | None = None,
             sleep: Callable[[float], None] = lambda seconds: None,
+            shared: Any = None,
+            clock: Any = time.time,
             **changes: Any,
         ) -> Sage100Erp:
             known = settings(**{"api": api, **changes})
             client = Sage100Erp(
-                box.url, credentials, settings=known, request_timeout_s=timeout, reread=reread, sleep=sleep
+                box.url,
+                credentials,
+                settings=known,
+                request_timeout_s=timeout,
+                reread=reread,
+                sleep=sleep,
+                shared=shared,
+                clock=clock,
             )
             return stack.enter_context(client)
 

@@ -8,7 +8,7 @@ from include.erps.sage_100.settings import Sage100Settings
 from include.errors import NotExecuted
 from include.sandbox.sage_100 import Company, Entry, Sage100, User
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import DAY, Adapter, Stored
+from tests.include.erps.adapter import DAY, Adapter, Stored, Tokens
 from tests.include.erps.conformance import Conformance
 
 
@@ -23,6 +23,7 @@ class AgentAdapter(Adapter):
     # A request limit is answered before anything is read.
     definite: ClassVar[dict[str, type[Exception]]] = {"429": NotExecuted}
     api: ClassVar[str] = "agent"
+    changes: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
         self.secrets = ("pa ss+&%/word", "agent k&ey")
@@ -35,14 +36,17 @@ class AgentAdapter(Adapter):
         self.company.add_account("600-02-00", "Travel, Service")
         self.company.add_account("200-00-00", "Reimbursements payable", type="05")
         self.company.add_year(2026)
+        self.tokens = Tokens()
 
     def open(self, *, timeout_s: float = 5.0) -> Sage100Erp:
-        changes: dict[str, Any] = {"lookup_attempts": 1, "retry_base_s": 0, "retry_cap_s": 0}
+        changes: dict[str, Any] = {"lookup_attempts": 1, "retry_base_s": 0, "retry_cap_s": 0, **self.changes}
         settings = Sage100Settings.model_validate(
             {"type": "sage_100", "connection": "sage", "pool": "sage", "company": "ABC", "api": self.api, **changes}
         )
         credentials = Credentials("ROBOT", *self.secrets)
-        return Sage100Erp(self.sandbox.url, credentials, settings=settings, request_timeout_s=timeout_s)
+        return Sage100Erp(
+            self.sandbox.url, credentials, settings=settings, request_timeout_s=timeout_s, shared=self.tokens
+        )
 
     def draft(self, *cents: int, key: str = "20261020-1", day: date = DAY, text: str = "Travel") -> Draft:
         cents = cents or (12_540,)
@@ -94,9 +98,19 @@ class SoapAdapter(AgentAdapter):
     api = "soap"
 
 
+class AskingAgentAdapter(AgentAdapter):
+    """Reads each account right before the create: this Sage makes missing accounts instead of refusing them."""
+
+    changes: ClassVar[dict[str, Any]] = {"account_recheck_s": 0}
+
+
+class AskingSoapAdapter(SoapAdapter):
+    changes: ClassVar[dict[str, Any]] = {"account_recheck_s": 0}
+
+
 class TestAgent(Conformance):
-    adapter_class = AgentAdapter
+    adapter_class = AskingAgentAdapter
 
 
 class TestSoap(Conformance):
-    adapter_class = SoapAdapter
+    adapter_class = AskingSoapAdapter

@@ -1,5 +1,6 @@
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.sage_100 import Company, Sage100
 from include.sandbox.server import Sandbox
+from tests.include.erps.adapter import Tokens
 from tests.include.erps.sage_100.conftest import CREATE, DAY, KEY, PASSWORD, Connect, journal
 
 
@@ -91,6 +93,84 @@ def test_an_account_that_went_after_the_check_is_seen(
     with pytest.raises(Rejected, match="has no account 600-01-00"):
         client.create(journal(), ignore)
     assert CREATE[api] not in box.operations("sage_100")
+
+
+def reads(box: Sandbox) -> int:
+    """How often a single account was asked for."""
+    asked = box.operations("sage_100")
+    return asked.count("agent:Account") + asked.count("soap:GetGLAccount")
+
+
+def test_an_account_seen_active_by_any_task_is_not_asked_for_again_within_a_minute(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    tokens, now = Tokens(), [1_000_000.0]
+    shared = {"shared": tokens, "clock": lambda: now[0]}
+    (verdict,) = connect(**shared).check([journal("R1")])
+    assert (verdict.problems, reads(box)) == ((), 2)
+    now[0] += 59
+    connect(**shared).create(journal("R1"), ignore)
+    assert reads(box) == 2
+    # Another of its accounts is new: that one alone is read.
+    connect(**shared).create(journal("R2", Line(1, "610-01-00", 100), Line(2, "200-00-00", -100)), ignore)
+    assert reads(box) == 3
+    now[0] += 2
+    connect(**shared).create(journal("R3"), ignore)
+    assert reads(box) == 5
+
+
+def test_an_account_that_went_is_seen_by_a_journal_that_waited_and_by_a_replay(
+    connect: Connect, box: Sandbox, company: Company, api: str
+) -> None:
+    company.auto_create_accounts = "Y"
+    tokens, now = Tokens(), [1_000_000.0]
+    shared = {"shared": tokens, "clock": lambda: now[0]}
+    connect(**shared).check([journal()])
+    del company.accounts["600-01-00"]
+    # A replay checks again, whatever was seen; what it saw counts for the create that follows, in any session.
+    (verdict,) = connect(**shared).check([journal()])
+    assert [problem.code for problem in verdict.problems] == ["account_missing"]
+    with pytest.raises(Rejected, match="has no account 600-01-00"):
+        connect(**shared).create(journal(), ignore)
+    company.add_account("600-01-00", "Travel, Sales")
+    connect(**shared).check([journal()])
+    del company.accounts["600-01-00"]
+    now[0] += 61
+    with pytest.raises(Rejected, match="has no account 600-01-00"):
+        connect(**shared).create(journal(), ignore)
+    assert CREATE[api] not in box.operations("sage_100")
+
+
+def test_an_account_that_went_within_the_minute_and_that_sage_made_anew_shows_in_the_status(
+    connect: Connect, company: Company
+) -> None:
+    company.auto_create_accounts = "Y"
+    tokens = Tokens()
+    connect(shared=tokens).check([journal()])
+    del company.accounts["600-01-00"]
+    made = connect(shared=tokens).create(journal(), ignore)
+    assert made.status == "UNPOSTED, and Sage created the account 600-01-00 anew: look at it there"
+    assert connect(shared=tokens).create(journal("R2"), ignore).status == "UNPOSTED"
+
+
+def test_after_a_refusal_the_accounts_are_read_again(connect: Connect, box: Sandbox, company: Company) -> None:
+    tokens = Tokens()
+    connect(shared=tokens).check([journal()])
+    company.accounts["600-01-00"].status = "I"
+    with pytest.raises(Rejected, match="refused"):
+        connect(shared=tokens).create(journal(), ignore)
+    company.accounts["600-01-00"].status = "A"
+    before = reads(box)
+    connect(shared=tokens).create(journal(), ignore)
+    assert reads(box) == before + 2
+
+
+def test_an_account_whose_dates_end_is_not_used_after_them(connect: Connect, company: Company) -> None:
+    tokens = Tokens()
+    company.accounts["600-01-00"].end = DAY - timedelta(days=1)
+    connect(shared=tokens).check([journal()])
+    with pytest.raises(Rejected, match="may not be used on"):
+        connect(shared=tokens).create(journal(), ignore)
 
 
 def test_nothing_is_sent_when_the_accounts_cannot_be_read(connect: Connect, box: Sandbox, api: str) -> None:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -66,11 +67,25 @@ def connect(box: Sandbox, company: Company) -> Iterator[Callable[..., SysproErp]
     with ExitStack() as stack:
 
         def open_client(
-            *, timeout: float = 5, password: str = PASSWORD, monotonic: Any = None, **changes: Any
+            *,
+            timeout: float = 5,
+            password: str = PASSWORD,
+            monotonic: Any = None,
+            shared: Any = None,
+            clock: Any = time.time,
+            **changes: Any,
         ) -> SysproErp:
-            clock = {} if monotonic is None else {"monotonic": monotonic}
+            timing = {} if monotonic is None else {"monotonic": monotonic}
             client = SysproErp(
-                box.url, "ROBOT", password, "EDU1", settings=settings(**changes), request_timeout_s=timeout, **clock
+                box.url,
+                "ROBOT",
+                password,
+                "EDU1",
+                settings=settings(**changes),
+                request_timeout_s=timeout,
+                shared=shared,
+                clock=clock,
+                **timing,
             )
             return stack.enter_context(client)
 

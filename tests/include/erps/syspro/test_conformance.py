@@ -6,7 +6,7 @@ from include.erps.syspro.client import SysproErp
 from include.erps.syspro.settings import SysproSettings
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Journal, Operator
-from tests.include.erps.adapter import DAY, Adapter, Stored
+from tests.include.erps.adapter import DAY, Adapter, Stored, Tokens
 from tests.include.erps.conformance import Conformance
 
 
@@ -35,6 +35,7 @@ class SysproAdapter(Adapter):
         self.company.add_account("2150-00", "Reimbursements payable", type="L")
         self.company.add_account("2100-00", "Payables control", type="L", control=True)
         self.company.add_supplier("101", "Employees")
+        self.tokens = Tokens()
 
     def open(self, *, timeout_s: float = 5.0) -> SysproErp:
         settings = SysproSettings.model_validate(
@@ -55,6 +56,7 @@ class SysproAdapter(Adapter):
             self.secrets[1],
             settings=settings,
             request_timeout_s=timeout_s,
+            shared=self.tokens,
         )
 
     def draft(self, *cents: int, key: str = "20261020-1", day: date = DAY, text: str = "Travel") -> Draft:

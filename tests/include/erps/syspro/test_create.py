@@ -9,6 +9,7 @@ from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
+from tests.include.erps.adapter import Tokens
 from tests.include.erps.syspro.conftest import DAY, PASSWORD, bill, journal
 
 Connect = Callable[..., SysproErp]
@@ -364,3 +365,26 @@ def test_a_refused_log_on_comes_before_the_evidence(connect: Connect, box: Sandb
     with pytest.raises(Misconfigured):
         connect(password="wrong").create(journal(), sent.append)
     assert sent == []
+
+
+def test_the_current_period_is_asked_for_once_a_minute_over_all_sessions(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    tokens, now = Tokens(), [1_000_000.0]
+    changes = {"shared": tokens, "clock": lambda: now[0], "document": "ap_invoice", "supplier": "0000101"}
+    for number, wait in enumerate((0.0, 59.0, 2.0)):
+        now[0] += wait
+        connect(**changes).create(bill(f"EXP-R{number}"), ignore)
+    assert box.operations("syspro").count("Query/Query:GENQRY") == 2
+
+
+def test_a_bill_that_was_booked_in_another_period_says_so(connect: Connect, company: Company) -> None:
+    tokens = Tokens()
+    client = connect(shared=tokens, document="ap_invoice", supplier="0000101")
+    client.create(bill(), ignore)
+    # The payables' period moves on within the minute: "current" is December now.
+    company.ap_period = company.period = 12
+    made = client.create(bill("EXP-R2"), ignore)
+    assert made.status == "AP journal 1 of 2026/12 instead of 2026/11"
+    again = connect(shared=tokens, document="ap_invoice", supplier="0000101", period_recheck_s=0)
+    assert again.create(bill("EXP-R3"), ignore).status == "AP journal 2 of 2026/11"

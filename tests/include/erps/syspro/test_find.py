@@ -9,6 +9,7 @@ from include.errors import LookupFailed
 from include.sandbox.faults import Drop, Fault, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
+from tests.include.erps.adapter import Tokens
 from tests.include.erps.syspro.conftest import DAY, bill, journal
 
 Connect = Callable[..., SysproErp]
@@ -179,3 +180,38 @@ def test_an_invoice_with_a_refund_line_has_the_drafts_total(connect: Connect, co
 def test_no_invoice_proves_nothing_when_the_supplier_is_unknown(connect: Connect, company: Company) -> None:
     with pytest.raises(LookupFailed, match="leading zeros"):
         connect(document="ap_invoice", supplier="101").find(bill())
+
+
+def test_that_the_ledger_shows_the_company_is_relied_on_for_five_minutes(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    company.enter_journal(TWO, day=DAY, reference="OTHER")
+    tokens, now = Tokens(), [1_000_000.0]
+    asked = []
+    for wait in (0.0, 299.0, 2.0):
+        now[0] += wait
+        before = len(box.operations("syspro"))
+        assert connect(shared=tokens, clock=lambda: now[0]).find(journal()) == []
+        asked.append(box.operations("syspro")[before:].count("Query/Query:COMFND"))
+    assert asked == [2, 1, 2]
+
+
+def test_a_ledger_that_another_setting_could_not_read_is_not_proven_by_this_one(
+    connect: Connect, company: Company
+) -> None:
+    company.enter_journal(TWO, day=DAY, reference="OTHER")
+    tokens = Tokens()
+    assert connect(shared=tokens).find(journal()) == []
+    with pytest.raises(LookupFailed, match=r"erp\.gl_company"):
+        connect(shared=tokens, gl_company="NOPE").find(journal())
+
+
+def test_that_the_supplier_exists_is_relied_on_for_five_minutes(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    tokens = Tokens()
+    for _ in range(2):
+        assert connect(shared=tokens, document="ap_invoice", supplier="0000101").find(bill()) == []
+    assert box.operations("syspro").count("Query/Query:COMFND") == 3
+    with pytest.raises(LookupFailed, match="no supplier"):
+        connect(shared=tokens, document="ap_invoice", supplier="0000999").find(bill())
