@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help kerberos cluster run preflight test test-fast test-airflow e2e e2e-crash e2e-hostile e2e-random bench lint format lock clean venv
+.PHONY: help kerberos cluster run preflight test test-fast test-airflow e2e e2e-crash e2e-hostile e2e-load e2e-random bench lint format lock clean venv
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ comma := ,
 
 e2e-hostile: venv  ## every client against every malicious answer, and thousands of damaged ones
 	HOSTILE_EXAMPLES=$(or $(EXAMPLES),200) $(PYTEST) -n $(WORKERS) tests/hostile
+
+e2e-load: venv  ## 100,000 expenses of one tenant in one window, and 200 tenants (TENANTS=200) on one schedule
+	LOAD_TENANTS=$(or $(TENANTS),200) $(PYTEST) -m e2e tests/load
 
 e2e-random: venv  ## sequences of whatever may happen: SEED=7 STEPS=3000 ERP=syspro (default: 1, 1000, all five)
 	$(BIN)/python -m tests.sequences --seed $(or $(SEED),1) --steps $(or $(STEPS),1000) $(if $(ERP),--erp $(ERP))

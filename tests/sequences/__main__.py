@@ -41,6 +41,7 @@ def main() -> int:
                     took = time.monotonic() - began
                     print(
                         f"{outcome.title}: {steps} steps, {outcome.kills} kills, {outcome.faults} faults, "
+                        f"{outcome.waiting} runs ended with journals waiting, "
                         f"journals {outcome.states}, {took:.0f} s",
                         flush=True,
                     )

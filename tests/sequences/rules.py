@@ -27,11 +27,13 @@ class Rules:
         with self.world.sandbox.lock:
             documents = self.world.company.documents()
             jobs = list(self.world.sandbox.expensify.jobs)
+            labels = {name for name, found in self.world.sandbox.expensify.labels.items() if found}
         return [
             *self._documents(view, documents),
             *unbalanced(view),
             *self._expenses(view),
             *marked_too_early(view, jobs),
+            *self._marked_without_journal(view, labels),
             *self._unchanged(view),
         ]
 
@@ -80,6 +82,12 @@ class Rules:
             for row in view.expenses
             if (row["journal_key"], row["report_id"]) not in members
         ]
+
+    @staticmethod
+    def _marked_without_journal(view: LedgerView, labels: set[str]) -> list[str]:
+        """A marked report is not exported again: one that stands in no journal would be lost."""
+        members = {row["report_id"] for row in view.members if row["left_at"] is None}
+        return [f"{name} is marked and in no journal" for name in sorted(labels - members)]
 
     def _unchanged(self, view: LedgerView) -> list[str]:
         """What was posted stays as it was, in the ledger too."""

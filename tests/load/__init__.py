@@ -1,0 +1,1 @@
+"""A large tenant, and many tenants at once: `make e2e-load`."""
