@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from include.accounting.reasons import Reason
 from include.ledger import tables
 from include.ledger.database import Ledger
+from include.ledger.views import sums
 from include.ledger.views.expense_rows import ExpenseRow, describe
 from include.ledger.views.finding_list import FindingFilter, FindingRow, finding_page
 from include.ledger.views.journal_id import JournalId, these
@@ -23,6 +25,7 @@ from include.ledger.views.report_list import ReportRow, reports_of
 MOST_EVENTS = 500
 MOST_RELATED = 50
 MANY_ROWS = Ask(200)
+SORTED_UP_TO = 10_000
 
 
 @dataclass(frozen=True)
@@ -201,16 +204,19 @@ def _attempts(connection: sa.Connection, name: JournalId) -> tuple[AttemptRow, .
 
 def _related(connection: sa.Connection, name: JournalId, tenants: Collection[str]) -> tuple[RelatedJournal, ...]:
     """Journals that share a report with this one: its card part, its successor, its origin."""
-    mine, other, journal = tables.journal_report.alias(), tables.journal_report.alias(), tables.journal.c
+    member, journal = tables.journal_report.c, tables.journal.c
     # A day's journal has thousands of reports, and each was in few journals: the first ones tell.
-    some = sa.select(mine.c.report_id).where(these(mine, [name])).order_by(mine.c.report_id).limit(500).subquery()
+    some = sa.select(member.report_id).where(these(tables.journal_report, [name])).order_by(member.report_id).limit(500)
+    reports = list(connection.execute(some).scalars())
+    # Asked as a join, SQLite walks every report of the company.
+    names = [tenant for tenant, target in sums.companies(connection, tenants) if target == name.target]
     keys = (
-        sa.select(other.c.tenant, other.c.journal_key)
+        sa.select(member.tenant, member.journal_key)
         .where(
-            other.c.target == name.target,
-            other.c.tenant.in_(sorted(tenants)),
-            other.c.report_id == some.c.report_id,
-            sa.or_(other.c.journal_key != name.key, other.c.tenant != name.tenant),
+            member.target == name.target,
+            member.tenant.in_(names),
+            member.report_id.in_(reports),
+            sa.or_(member.journal_key != name.key, member.tenant != name.tenant),
         )
         .distinct()
         .limit(MOST_RELATED)
@@ -250,9 +256,17 @@ def journal_expenses(
     if line is not None:
         query = query.where(sa.or_(expense.c.debit_line == line, expense.c.credit_line == line))
     with ledger.read() as connection:
+        # The key of the table walks every expense of the company: soon at a page of a journal that has many of them only.
+        if _has_at_most(connection, query, SORTED_UP_TO):
+            order = order.unindexed()
         page = read_page(connection, query, order, ask, lambda: count_some(connection, query))
         rows = tuple(describe(connection, page.rows, tenants))
     return Page(rows, page.next, page.previous, page.total)
+
+
+def _has_at_most(connection: sa.Connection, query: sa.Select[Any], most: int) -> bool:
+    some = query.with_only_columns(sa.literal(1)).limit(most + 1).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) <= most
 
 
 def journal_reports(
