@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from include.accounting.reasons import Reason
 from include.ledger import tables
 from include.ledger.database import Ledger
-from include.ledger.views import sums
 from include.ledger.views.expense_rows import ExpenseRow, describe
 from include.ledger.views.finding_list import FindingFilter, FindingRow, finding_page
 from include.ledger.views.journal_id import JournalId, these
@@ -204,19 +203,16 @@ def _attempts(connection: sa.Connection, name: JournalId) -> tuple[AttemptRow, .
 
 def _related(connection: sa.Connection, name: JournalId, tenants: Collection[str]) -> tuple[RelatedJournal, ...]:
     """Journals that share a report with this one: its card part, its successor, its origin."""
-    member, journal = tables.journal_report.c, tables.journal.c
+    mine, other, journal = tables.journal_report.alias(), tables.journal_report.alias(), tables.journal.c
     # A day's journal has thousands of reports, and each was in few journals: the first ones tell.
-    some = sa.select(member.report_id).where(these(tables.journal_report, [name])).order_by(member.report_id).limit(500)
-    reports = list(connection.execute(some).scalars())
-    # Asked as a join, SQLite walks every report of the company.
-    names = [tenant for tenant, target in sums.companies(connection, tenants) if target == name.target]
+    some = sa.select(mine.c.report_id).where(these(mine, [name])).order_by(mine.c.report_id).limit(500).subquery()
     keys = (
-        sa.select(member.tenant, member.journal_key)
+        sa.select(other.c.tenant, other.c.journal_key)
         .where(
-            member.target == name.target,
-            member.tenant.in_(names),
-            member.report_id.in_(reports),
-            sa.or_(member.journal_key != name.key, member.tenant != name.tenant),
+            other.c.target == name.target,
+            other.c.tenant.in_(sorted(tenants)),
+            other.c.report_id == some.c.report_id,
+            sa.or_(other.c.journal_key != name.key, other.c.tenant != name.tenant),
         )
         .distinct()
         .limit(MOST_RELATED)
