@@ -96,11 +96,16 @@ expenses__tenant_{n}:
     retry_policy: {{__type__: expensify_erp.retries.RetryByError}}
   tags: [expenses, syspro, tenant_{n}]
   params:
-    dry_run: {{__type__: airflow.sdk.Param, __args__: [false], type: boolean, title: Dry run, description: Show what would be posted.}}
-    report_ids: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", array], items: {{type: string}}, title: Reports, description: Only these.}}
-    journals: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", array], items: {{type: string}}, title: Journals, description: Only these.}}
-    from: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", string], format: date, title: From, description: First approval day.}}
-    to: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", string], format: date, title: To, description: Last approval day.}}
+    dry_run: {{__type__: airflow.sdk.Param, __args__: [false], type: boolean,
+      title: Dry run, description: Show what would be posted.}}
+    report_ids: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", array], items: {{type: string}},
+      title: Reports, description: Only these.}}
+    journals: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", array], items: {{type: string}},
+      title: Journals, description: Only these.}}
+    from: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", string], format: date,
+      title: From, description: First approval day.}}
+    to: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", string], format: date,
+      title: To, description: Last approval day.}}
   tasks:
     - task_id: extract
       operator: expensify_erp.operators.extract.ExtractOperator

@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 from cryptography.fernet import Fernet
@@ -20,12 +22,12 @@ from include.sandbox.server import Sandbox
 from scripts.local_airflow import PROJECT, LocalAirflow
 from tests.e2e.erps.acumatica import AcumaticaCompany, AcumaticaUnderTest
 from tests.e2e.reports import meals, report
-from tests.e2e.tenants import ZONE, day
 from tests.include.ledger import postgres_cluster
 
 TENANT, POOL, POLICY, LOGIN, SECRET = "bench", "erp_bench", "00000000000000B1", "aa_bench", "partner-secret"
 SLOTS = 4
 PATIENCE_S = 1800.0
+ZONE = ZoneInfo("America/Chicago")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 EMPTY_DAG = """\
@@ -71,6 +73,7 @@ class Running:
 
     airflow: LocalAirflow
     sandbox: Sandbox
+    company: AcumaticaCompany
     posted_before: int = 0
 
     def post(self, journals: int) -> tuple[Cost, int]:
@@ -83,9 +86,9 @@ class Running:
                 lines = [meals(1000 + number), meals(500, plant="Plant 2")]
                 self.sandbox.expensify.add_report(report(f"RB{number}", POLICY, day(2), lines))
         self.posted_before += journals
-        before = len(self._company.documents())
+        before = len(self.company.documents())
         cost, boxes = self._run(f"expenses__{TENANT}", {"from": f"{day(2)}", "to": f"{day(2)}"})
-        posted = len(self._company.documents()) - before
+        posted = len(self.company.documents()) - before
         if posted != journals:
             raise RuntimeError(f"{posted} of {journals} journals were posted")
         return cost, boxes
@@ -93,8 +96,6 @@ class Running:
     def nothing(self, boxes: int) -> Cost:
         """The same number of tasks in the same shape, which do nothing."""
         return self._run("empty", {"boxes": boxes})[0]
-
-    _company: AcumaticaCompany = None  # type: ignore[assignment]
 
     def _run(self, dag_id: str, conf: dict[str, Any]) -> tuple[Cost, int]:
         api = self.airflow.api
@@ -109,6 +110,11 @@ class Running:
         if state != "success":
             raise RuntimeError(f"{dag_id} {run_id} is {state}")
         return Cost(wall, cpu, 0.0), boxes
+
+
+def day(days_ago: int) -> date:
+    """A local day before today."""
+    return datetime.now(ZONE).date() - timedelta(days=days_ago)
 
 
 def cpu_of(processes: list[int]) -> float:
@@ -157,7 +163,7 @@ def running(home: Path) -> Iterator[Running]:
         )
         with local:
             _install(local, sandbox, company, home)
-            yield Running(local, sandbox, _company=company)
+            yield Running(local, sandbox, company)
 
 
 def _tenant(erp: AcumaticaUnderTest, company: AcumaticaCompany) -> dict[str, Any]:

@@ -113,5 +113,7 @@ def test_sqlite_reads_journals_own_rows_and_not_its_companys(filled: tuple[Ledge
     assert [step for step in steps if "expense" in step or "journal_line" in step]
     assert not [step for step in steps if walks.match(step)]
     if screen == "account":
-        own = "SEARCH journal_line USING INDEX sqlite_autoindex_journal_line_1 (target=? AND tenant=? AND journal_key=?)"
+        own = (
+            "SEARCH journal_line USING INDEX sqlite_autoindex_journal_line_1 (target=? AND tenant=? AND journal_key=?)"
+        )
         assert own in steps
