@@ -50,7 +50,10 @@ class _Planner:
         report_id = report.report_id
         if self.snapshot.members.get(report_id):
             return self._known(report)
-        if not self._is_approved(report) or not self._may_claim(report):
+        if not self._is_approved(report):
+            self._not_taken(report)
+            return False
+        if not self._may_claim(report):
             return False
         former = self._reopenable(report_id)
         if former is None or not self._put(report, former):
@@ -159,6 +162,14 @@ class _Planner:
     def _gone(self, report_id: str) -> None:
         """The report was asked for by ID and Expensify gave none: it was deleted there, or moved out of sight."""
         journals = self._journals_of(report_id)
+        if not journals and report_id in self.reading.named:
+            message = (
+                "The run was started for this report and Expensify gives none: check its ID, and that it is in one of the "
+                "tenant's policies"
+            )
+            self.result.found.append(
+                Found("not_in_expensify", report_id, None, message, f"not_in_expensify:{report_id}")
+            )
         if not journals or not self._is_newer(report_id, self.reading.extracted_at):
             return
         sent = [journal for journal in journals if not _may_change(journal)]
@@ -168,6 +179,17 @@ class _Planner:
                 "deleted_after_posting", known, sent[0].key, "Expensify no longer gives this report, it is posted"
             )
         self._leave(report_id, [journal.key for journal in journals if _may_change(journal)])
+
+    def _not_taken(self, report: ReportFacts) -> None:
+        """A person asked for this report by name; silence would look like a posting."""
+        if report.report_id in self.reading.named:
+            states = ", ".join(self.tenant.expensify.states)
+            self._find(
+                "not_approved",
+                report,
+                None,
+                f"The run was started for this report and it is {report.status}: only {states} reports are posted",
+            )
 
     def _compare_with_posted(self, report: ReportFacts, journal: Journal) -> None:
         known = self.snapshot.reports[report.report_id]

@@ -17,7 +17,8 @@ class Reading:
 
     ``wanted`` are the reports the run may claim; ``read`` all that came, the known ones for an update; ``absent`` were
     asked for by ID and did not come; ``labelled`` carry the tenant's export label already; ``too_early`` were
-    approved before ``start_date``. ``extracted_at`` is the start of the export that did not bring the absent ones.
+    approved before ``start_date``; a person started the run for those ``named``. ``extracted_at`` is the start of the
+    export that did not bring the absent ones.
     """
 
     read: Mapping[str, ReportFacts]
@@ -25,6 +26,7 @@ class Reading:
     absent: frozenset[str] = frozenset()
     labelled: frozenset[str] = frozenset()
     too_early: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     extracted_at: datetime | None = None
 
 

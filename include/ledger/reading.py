@@ -86,6 +86,7 @@ def _reading_of(
         absent=frozenset(asked - set(read)),
         labelled=frozenset((probed & set(read)) - unlabelled),
         too_early=frozenset(too_early),
+        named=frozenset(named_ids),
         extracted_at=asked_at,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -145,6 +146,19 @@ def test_before_start_date_is_a_finding_once_and_never_a_journal(company: Compan
         company.claim(early, wanted=(), too_early=frozenset({"R1"}))
     assert company.findings() == [("before_start_date", "R1", None)]
     assert company.journal_keys() == []
+
+
+def test_a_named_report_that_is_not_approved_or_not_there_is_a_finding_once(company: Company) -> None:
+    still_open = replace(report("R1"), status="OPEN")
+    for _ in range(2):
+        company.claim(still_open, absent=("R2",), named=frozenset({"R1", "R2"}))
+    assert company.findings() == [("not_in_expensify", "R2", None), ("not_approved", "R1", None)]
+    assert company.journal_keys() == []
+
+
+def test_an_open_report_that_nobody_named_is_no_finding(company: Company) -> None:
+    company.claim(replace(report("R1"), status="OPEN"), absent=("R2",))
+    assert company.findings() == []
 
 
 def test_a_start_date_that_moves_past_a_held_report_keeps_it_from_being_posted(company: Company) -> None:
