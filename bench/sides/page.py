@@ -106,10 +106,10 @@ def _browser(ledger: Path) -> Any:
 
     from include.ledger.database import Ledger
 
-    auth = SimpleAuthManager()
+    auth = SimpleAuthManager()  # type: ignore[no-untyped-call]
     airflow_app._AuthManagerState.instance = auth
     # The one question that Airflow's log-in asks its own database, which is not what is measured.
-    RevokedToken.is_revoked = staticmethod(lambda *_args, **_kwargs: False)
+    RevokedToken.is_revoked = staticmethod(lambda *_args, **_kwargs: False)  # type: ignore[method-assign]
     opened = Ledger(f"sqlite:///{ledger}")
     opened_ledger.opened_ledger = lambda: opened  # type: ignore[assignment]
     outer = FastAPI()
