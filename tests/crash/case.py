@@ -57,7 +57,7 @@ _starting = threading.Lock()
 def warm_up(project: Path) -> None:
     """Have the imports done once, before any process is forked."""
     os.environ["PYTHONPATH"] = f"{project}{os.pathsep}{project / 'plugins'}"
-    _processes.set_forkserver_preload(["__main__", "tests.crash.worker", "tests.crash.case"])
+    _processes.set_forkserver_preload(["__main__", "tests.crash.worker", "tests.crash.case", "tests.crash.warm"])
 
 
 class NotHeld(AssertionError):

@@ -101,7 +101,7 @@ def test_a_period_that_closed_after_the_check_is_seen_before_anything_is_sent(
     with pytest.raises(
         Rejected, match=r"R00AbCd is not sent: The financial period 10-2026 .* is Closed.*clear the task"
     ):
-        connect().create(checked(bill()), ignore)
+        connect(seen_open=False).create(checked(bill()), ignore)
     assert "PUT Bill" not in box.operations("acumatica")
 
 
