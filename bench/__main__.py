@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import time
 
 from bench.measure import WORK, Result
 
-ROWS = ("intake", "dlt", "parse", "task_start", "requests", "scaling")
+ROWS = ("intake", "dlt", "parse", "task_start", "page", "scheduler", "requests", "scaling")
 HEAD = ("row", "what", "against", "ours", "theirs", "ratio", "target", "")
 
 
@@ -20,6 +21,8 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.rows) - set(ROWS):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; rows are {', '.join(ROWS)}")
+    # Where this is set, each process would compile this project's modules again, and the packages' modules never.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     WORK.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     for row in asked.rows:

@@ -80,7 +80,62 @@ from pathlib import Path
 from airflow.sdk import DAG  # a file that names both words is looked at by Airflow
 from dagfactory import load_yaml_dags
 
-load_yaml_dags(globals_dict=globals(), config_filepath=str(Path(__file__).with_suffix(".yaml")))
+load_yaml_dags(globals_dict=globals(), dags_folder=str(Path(__file__).parent))
+"""
+
+FACTORY_TENANT = """\
+expenses__tenant_{n}:
+  schedule: {{__type__: airflow.sdk.CronDataIntervalTimetable, __args__: ["0 6 * * *"], timezone: America/Chicago}}
+  start_date: 2026-10-30
+  timezone: America/Chicago
+  catchup: true
+  max_active_runs: 3
+  default_args:
+    retries: 3
+    retry_delay: {{__type__: datetime.timedelta, seconds: 15}}
+    retry_policy: {{__type__: expensify_erp.retries.RetryByError}}
+  tags: [expenses, syspro, tenant_{n}]
+  params:
+    dry_run: {{__type__: airflow.sdk.Param, __args__: [false], type: boolean,
+      title: Dry run, description: Show what would be posted.}}
+    report_ids: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", array], items: {{type: string}},
+      title: Reports, description: Only these.}}
+    journals: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", array], items: {{type: string}},
+      title: Journals, description: Only these.}}
+    from: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", string], format: date,
+      title: From, description: First approval day.}}
+    to: {{__type__: airflow.sdk.Param, __args__: [null], type: ["null", string], format: date,
+      title: To, description: Last approval day.}}
+  tasks:
+    - task_id: extract
+      operator: expensify_erp.operators.extract.ExtractOperator
+      tenant: tenant_{n}
+    - task_id: transform
+      operator: expensify_erp.operators.transform.TransformOperator
+      tenant: tenant_{n}
+      archive: "{{{{ ti.xcom_pull(task_ids='extract') }}}}"
+      dependencies: [extract]
+    - task_id: validate
+      operator: expensify_erp.operators.validate.ValidateOperator
+      tenant: tenant_{n}
+      archive: "{{{{ ti.xcom_pull(task_ids='extract') }}}}"
+      pool: syspro_{n}
+      dependencies: [transform]
+    - task_id: load
+      operator: expensify_erp.operators.load.LoadOperator
+      partial:
+        tenant: tenant_{n}
+        retries: 8
+        map_index_template: "{{{{ journal_name }}}}"
+        outlets: [{{__type__: airflow.sdk.AssetAlias, name: tenant_{n}_ledger}}]
+        pool: syspro_{n}
+      expand: {{journal_keys: validate.output}}
+      dependencies: [validate]
+    - task_id: acknowledge
+      operator: expensify_erp.operators.acknowledge.AcknowledgeOperator
+      tenant: tenant_{n}
+      trigger_rule: all_done
+      dependencies: [load]
 """
 
 
@@ -101,7 +156,16 @@ def write_static(folder: Path, count: int) -> Path:
 
 
 def write_factory(folder: Path, count: int) -> Path:
-    """``count`` DAGs of five empty tasks in a row, for dag-factory."""
+    """The same DAGs for dag-factory, a YAML file for each tenant."""
+    _empty(folder)
+    (folder / "factory.py").write_text(FACTORY_FILE)
+    for number in range(count):
+        (folder / f"tenant_{number}.yaml").write_text(FACTORY_TENANT.format(n=number))
+    return folder
+
+
+def write_empty_factory(folder: Path, count: int) -> Path:
+    """``count`` DAGs of five empty tasks in a row for dag-factory, all in one YAML file: much less than a tenant's DAG."""
     _empty(folder)
     names = ["extract", "transform", "validate", "load", "acknowledge"]
     tasks = [

@@ -53,7 +53,8 @@ def expenses(
 
 _EXPENSE = tables.expense.c
 ORDER = Order((_EXPENSE.target, _EXPENSE.tenant, _EXPENSE.journal_key, _EXPENSE.transaction_id))
-_WITHIN = Order((_EXPENSE.transaction_id,))
+# Sorted: walked, the key of the table leads through every expense of the company to those of one journal.
+_WITHIN = Order((_EXPENSE.transaction_id,)).unindexed()
 _EVERY_COLUMN = sa.select(tables.expense)
 _FEW = 2000
 

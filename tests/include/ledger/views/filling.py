@@ -290,7 +290,11 @@ class Filling:
 
 def fill(ledger: Ledger, size: Size) -> Filling:
     """Put the rows of ``size`` into an empty ledger."""
-    filling = Filling(size)
+    return fill_with(ledger, Filling(size))
+
+
+def fill_with(ledger: Ledger, filling: Filling) -> Filling:
+    """Put the rows of a filling into an empty ledger."""
     rows: list[tuple[sa.Table, Callable[[], Iterable[dict[str, Any]]]]] = [
         (tables.report, filling.reports),
         (tables.journal, filling.journals),

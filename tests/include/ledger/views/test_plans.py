@@ -81,3 +81,39 @@ def test_sqlite_scans_no_large_table(filled: tuple[Ledger, Filling], screen: str
                 if whole and whole[1] in LARGE:
                     scanned.append((step, statement))
     assert scanned == []
+
+
+OF_FEW_JOURNALS: dict[str, Callable[[Ledger, Filling], Any]] = {
+    "account": lambda ledger, filling: journals(ledger, EVERY, JournalFilter(account="6100")),
+    "journal_expenses": SCREENS["journal_expenses"],
+    "expenses_by_rare_text": SCREENS["expenses_by_text"],
+    "expenses_by_frequent_text": lambda ledger, filling: expenses(ledger, EVERY, ExpenseFilter(text="uber")),
+}
+
+
+@pytest.mark.parametrize("screen", sorted(OF_FEW_JOURNALS))
+def test_sqlite_reads_journals_own_rows_and_not_its_companys(filled: tuple[Ledger, Filling], screen: str) -> None:
+    ledger, filling = filled
+    asked: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(ledger.engine, "before_cursor_execute", note)
+    try:
+        OF_FEW_JOURNALS[screen](ledger, filling)
+    finally:
+        sa.event.remove(ledger.engine, "before_cursor_execute", note)
+    steps = []
+    with ledger.engine.connect() as connection:
+        for statement, given in asked:
+            if re.search(r"FROM (expense|journal_line)|EXISTS \(SELECT journal_line", statement):
+                steps += [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
+    walks = re.compile(r"SEARCH expense USING (COVERING )?INDEX \S+ \(target=\?\)")
+    assert [step for step in steps if "expense" in step or "journal_line" in step]
+    assert not [step for step in steps if walks.match(step)]
+    if screen == "account":
+        own = (
+            "SEARCH journal_line USING INDEX sqlite_autoindex_journal_line_1 (target=? AND tenant=? AND journal_key=?)"
+        )
+        assert own in steps

@@ -12,7 +12,7 @@ import pytest
 
 from include.ledger import tables
 from include.ledger.database import Ledger
-from include.ledger.views import upkeep
+from include.ledger.views import one_journal, upkeep
 from include.ledger.views.csv_text import cell, cents
 from include.ledger.views.expense_list import ExpenseFilter, expenses
 from include.ledger.views.exports import audit_walk_csv, expenses_csv, findings_csv, holds_csv, journals_csv
@@ -367,3 +367,16 @@ def test_a_merchant_cannot_smuggle_a_formula_into_an_export(two: Two) -> None:
     for row in table("".join(audit_walk_csv(ledger, MINE))):
         assert row["merchant"] == '\'=HYPERLINK("x","y")'
         assert (row["report name"], row["employee"], row["approved by"]) == ("'+1", "'@x", "'-1")
+
+
+@pytest.mark.parametrize("sorted_up_to", [0, 10_000], ids=["walked", "sorted"])
+def test_expenses_of_a_journal_are_paged_alike_however_many_it_has(
+    two: Two, monkeypatch: pytest.MonkeyPatch, sorted_up_to: int
+) -> None:
+    monkeypatch.setattr(one_journal, "SORTED_UP_TO", sorted_up_to)
+    ledger = two.midwest.ledger
+    first = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1))
+    second = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1, first.next))
+    back = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1, second.previous))
+    assert [[row.transaction_id for row in page.rows] for page in (first, second, back)] == [["x1"], ["x2"], ["x1"]]
+    assert second.next is None
