@@ -29,6 +29,8 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-index /tmp/pr
 COPY --chown=${RUN_AS}:0 dags ${AIRFLOW_HOME}/dags
 COPY --chown=${RUN_AS}:0 plugins ${AIRFLOW_HOME}/plugins
 COPY --chown=${RUN_AS}:0 include ${AIRFLOW_HOME}/include
+# Compiled once here: images often tell Python to keep no compiled files, and then every task would compile these anew.
+RUN python -m compileall -q ${AIRFLOW_HOME}/dags ${AIRFLOW_HOME}/plugins ${AIRFLOW_HOME}/include
 ENV PYTHONPATH=${AIRFLOW_HOME}:${AIRFLOW_HOME}/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     AIRFLOW__CORE__TEST_CONNECTION=Enabled
