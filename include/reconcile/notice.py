@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from include.notices import Open
 from include.reconcile.sides import Difference
 
 MOST_TOLD = 10
@@ -22,3 +23,8 @@ def message_lines(tenant: str, dag_id: str, run_id: str, differences: Sequence[D
         lines.append(f"... and {count - MOST_TOLD} more")
     lines.append(f"Run {run_id} of {dag_id}; all of them stand on the ledger page")
     return lines
+
+
+def open_items(differences: Sequence[Difference]) -> tuple[Open, ...]:
+    """The differences as a notice lists them: what it is, and what to do."""
+    return tuple(Open(one.message, ((one.next_step, ""),)) for one in differences)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from expensify_erp import notices
 from expensify_erp.hooks.archive import ArchiveHook
 from expensify_erp.operators.exports import export
 from expensify_erp.operators.tenant import TenantOperator
@@ -19,9 +20,10 @@ from include.expensify.archive import read_lines
 from include.ledger import books, reconciliation, runs
 from include.ledger.database import Ledger
 from include.ledger.journals import Scope
+from include.notices import Notice
 from include.reconcile import moving
 from include.reconcile.comparison import Comparison, compare
-from include.reconcile.notice import message_lines
+from include.reconcile.notice import message_lines, open_items
 from include.reconcile.reading import Exported, report_queries, window_queries
 from include.reconcile.sides import Books, Rules
 from include.reconcile.window import days_of
@@ -154,6 +156,8 @@ class ReconcileOperator(TenantOperator):
         )
         if compared.differences:
             ti = context["ti"]
+            items = open_items(compared.differences)
+            notices.send(context, Notice(tenant.name, ti.run_id, items, notices.run_link(context)))
             raise Unreconciled("\n".join(message_lines(tenant.name, ti.dag_id, ti.run_id, compared.differences)))
 
 

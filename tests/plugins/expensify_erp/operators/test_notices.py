@@ -11,13 +11,14 @@ import pytest
 from airflow.sdk import BaseNotifier
 from expensify_erp import notices
 
-from include.errors import Held, Retryable
+from include.errors import Held, Retryable, Unreconciled
 from include.ledger import tables
 from include.sandbox.faults import Drop, Fault
 from tests.plugins.expensify_erp.operators import mail_server
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Run
 from tests.plugins.expensify_erp.operators.conftest import NOVEMBER_10, World
 from tests.plugins.expensify_erp.operators.mail_server import MailServer
+from tests.plugins.expensify_erp.operators.test_reconcile import Reconciliation
 
 TO_FINANCE = {"to": "finance@acme.example, controlling@acme.example"}
 
@@ -244,3 +245,22 @@ class TestANotifierThatFails:
         monkeypatch.setattr(notices, "_notifier", lambda *_: Hangs())
         tell(monkeypatch, TO_FINANCE)
         held(world)
+
+
+class TestReconciliation:
+    def test_what_a_reconciliation_found_is_told_once_with_what_to_do(self, world: World, mail: MailServer) -> None:
+        world.tenant()
+        world.report("R1", cents=1250)
+        world.run("manual", None).post_all()
+        world.report("R1", cents=1350)
+        run = Reconciliation(world.airflow, "acme", "manual__r1", "manual", None, {"month": "2025-11"})
+        world.airflow.runs.append(run)
+        with pytest.raises(Unreconciled):
+            run.run()
+        ((_, message),) = mail.messages
+        (text,) = mail.texts()
+        assert message["Subject"] == "acme: 1 thing needs a person"
+        assert "R1" in text
+        assert "12.50" in text
+        assert "13.50" in text
+        assert "http://airflow.acme.example/dags/reconcile__acme/runs/manual__r1" in text
