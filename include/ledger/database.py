@@ -7,12 +7,14 @@ so that two processes queue instead of failing half-way.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from include.errors import Misconfigured, Retryable
 
@@ -123,11 +125,26 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     # A claim of a million expenses touches three indexes all over: with SQLite's 2 MB its pages go out and in again.
     cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     cursor.close()
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@retry(
+    retry=retry_if_exception(_is_locked),
+    wait=wait_random(0.01, 0.1),
+    stop=stop_after_delay(BUSY_TIMEOUT_S),
+    reraise=True,
+)
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Two processes that make a new file at once: the second is refused at once here, SQLite does not wait for its time-out."""
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager
