@@ -14,6 +14,7 @@ from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import Any
 
 from include import strict_json
+from include.accounting.money import decimal_text
 
 Record = Mapping[str, Any]
 """One record as the server sent it: wrapped fields, bare system fields, nested records."""
@@ -35,7 +36,7 @@ class Money:
     cents: int
 
     def __str__(self) -> str:
-        return f"{'-' if self.cents < 0 else ''}{abs(self.cents) // 100}.{abs(self.cents) % 100:02d}"
+        return decimal_text(self.cents)
 
 
 Plain = str | int | bool | Money | None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from include.accounting.money import decimal_text
 from include.erps.port import Draft
 from include.erps.windows_1252 import windows_1252
 
@@ -79,7 +80,7 @@ def entry(draft: Draft, settings: Sage100Settings) -> Entry:
 
 def amount(cents: int) -> str:
     """Cents (never negative) with two decimals, a point, no grouping."""
-    return f"{cents // 100}.{cents % 100:02d}"
+    return decimal_text(cents)
 
 
 def storable(text: str) -> str:

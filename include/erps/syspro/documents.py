@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from include.accounting.money import decimal_text
 from include.erps.port import Draft, Line
 from include.erps.windows_1252 import windows_1252
 
@@ -33,7 +34,7 @@ class Posting:
 
 def amount(cents: int) -> str:
     """Signed cents as SYSPRO reads them: two decimals, a point, no grouping."""
-    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+    return decimal_text(cents)
 
 
 def leaf(name: str, value: str) -> str:
