@@ -38,12 +38,17 @@ class Checks:
         """One verdict per draft, in order, with ``details`` ``period``, and ``vendor`` or ``ledger``."""
         ledger = self.ledger()
         known = self._known(drafts)
+        asked_at = self.lookups.kept.now()
         calendar = self.lookups.calendar(draft.posting_date for draft in drafts)
         found = []
+        seen_open = set()
         for draft in drafts:
             problems = [problem for line in draft.sent_lines for problem in self._line_problems(line, known)]
             details: dict[str, Any] = {}
-            problems += self._period_problems(draft, calendar, details)
+            closed = self._period_problems(draft, calendar, details)
+            if not closed:
+                seen_open.add((details["period"], draft.kind))
+            problems += closed
             problems += _currency_problems(draft, ledger)
             if draft.kind == "bill":
                 problems += self._payee_problems(draft, known, details)
@@ -51,6 +56,7 @@ class Checks:
                 details["ledger"] = ledger.id
             settled = replace(draft, details={**draft.details, **details})
             found.append(Verdict(settled, tuple(dict.fromkeys(problems))))
+        self.lookups.remember_open(seen_open, asked_at)
         return found
 
     def closed_meanwhile(self, draft: Draft) -> Problem | None:
@@ -61,8 +67,12 @@ class Checks:
         """
         if self.lookups.was_open_lately(str(draft.details.get("period")), draft.kind):
             return None
-        problems = self._period_problems(draft, self.lookups.calendar([draft.posting_date]), {})
-        return next(iter(problems), None)
+        asked_at, details = self.lookups.kept.now(), dict[str, Any]()
+        problems = self._period_problems(draft, self.lookups.calendar([draft.posting_date]), details)
+        if problems:
+            return problems[0]
+        self.lookups.remember_open([(details["period"], draft.kind)], asked_at)
+        return None
 
     def next_open_date(self, draft: Draft) -> date | None:
         """See :meth:`include.erps.port.Erp.next_open_date`."""
@@ -160,7 +170,6 @@ class Checks:
             ]
         details["period"] = period.id
         if calendar.is_open(period, draft.kind):
-            self.lookups.remember_open(period.id, draft.kind)
             return []
         why = period.status if period.status.lower() != "open" else "closed in Accounts Payable"
         return [

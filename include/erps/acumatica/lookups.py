@@ -209,10 +209,11 @@ class Lookups:
         """Whether any task has seen the period take such documents within the last ``period_recheck_s``."""
         return self.kept.read(self._open_name(period, kind), self.settings.period_recheck_s) is not None
 
-    def remember_open(self, period: str, kind: str) -> None:
-        """The period takes such documents now."""
+    def remember_open(self, seen: Collection[tuple[str, str]], asked_at: float) -> None:
+        """These periods take documents of these kinds: (period, kind) pairs, asked for at ``asked_at``."""
         if self.settings.period_recheck_s:
-            self.kept.write(self._open_name(period, kind), "", self.kept.now())
+            for period, kind in sorted(seen):
+                self.kept.write(self._open_name(period, kind), "", asked_at)
 
     def _open_name(self, period: str, kind: str) -> str:
         return f"open:{self.settings.calendar_company or ''}:{period}:{kind}"

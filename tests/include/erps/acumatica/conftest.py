@@ -24,6 +24,7 @@ class Tokens:
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
+        self.written: list[str] = []
         self.turns = 0
 
     def read(self, name: str) -> str | None:
@@ -31,6 +32,7 @@ class Tokens:
 
     def write(self, name: str, token: str) -> None:
         self.kept[name] = token
+        self.written.append(name)
 
     def forget(self, name: str) -> None:
         self.kept.pop(name, None)
@@ -174,8 +176,8 @@ def connect(box: Sandbox, tokens: Tokens) -> Iterator[Callable[..., AcumaticaErp
                 **own,
             )
             if seen_open:  # as a check of :func:`checked` drafts would have
-                for kind in ("bill", "journal"):
-                    client._lookups.remember_open(f"{DAY:%m%Y}", kind)
+                seen = [(f"{DAY:%m%Y}", kind) for kind in ("bill", "journal")]
+                client._lookups.remember_open(seen, client._lookups.kept.now())
             return stack.enter_context(client)
 
         yield open_client

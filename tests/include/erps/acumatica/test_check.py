@@ -10,7 +10,7 @@ from include.errors import LookupFailed, Misconfigured
 from include.sandbox.acumatica import Acumatica, Books
 from include.sandbox.faults import Fault, Status
 from include.sandbox.server import Sandbox
-from tests.include.erps.acumatica.conftest import DAY, HO, bill, journal
+from tests.include.erps.acumatica.conftest import DAY, HO, Tokens, bill, journal
 
 Connect = Callable[..., AcumaticaErp]
 
@@ -51,6 +51,12 @@ def test_a_hundred_drafts_cost_a_handful_of_requests(connect: Connect, box: Sand
     assert set(calls) == {
         "endpoints", "token", "GET Ledger", "GET Account", "GET Subaccount", "GET Vendor", "GET FinancialPeriod",
     }  # fmt: skip
+
+
+def test_a_hundred_drafts_of_one_period_leave_one_note_of_it(connect: Connect, tokens: Tokens) -> None:
+    with connect(seen_open=False) as client:
+        client.check([bill(f"R{number}") for number in range(100)])
+    assert len([name for name in tokens.written if ":open:" in name]) == 1
 
 
 def test_no_address_is_longer_than_web_servers_take(connect: Connect, box: Sandbox, books: Books) -> None:
