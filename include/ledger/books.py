@@ -9,6 +9,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from include.ledger import journals, runs, stored, tables
+from include.ledger.bulk import among
 from include.ledger.journals import Journal, Scope
 from include.ledger.runs import RunKey
 from include.reconcile.sides import Booked, Books, Claimed, Spent
@@ -85,11 +86,11 @@ def _decisions(connection: sa.Connection, scope: Scope, keys: Iterable[str]) -> 
     """From which states a person adopted each journal."""
     columns = tables.event.c
     found: dict[str, set[str | None]] = {}
-    for chunk in stored.chunks(keys):
+    for named in among(connection, columns.journal_key, keys):
         query = sa.select(columns.journal_key, columns.from_state).where(
             columns.target == scope.target,
             columns.tenant.in_(scope.names),
-            columns.journal_key.in_(chunk),
+            named,
             columns.to_state == "posted",
             columns.who.is_not(None),
         )
@@ -100,7 +101,7 @@ def _decisions(connection: sa.Connection, scope: Scope, keys: Iterable[str]) -> 
 
 def _expenses(connection: sa.Connection, scope: Scope, keys: Iterable[str]) -> Iterable[Claimed]:
     columns = tables.expense.c
-    for chunk in stored.chunks(keys):
+    for named in among(connection, columns.journal_key, keys):
         query = (
             sa.select(
                 columns.transaction_id,
@@ -110,7 +111,7 @@ def _expenses(connection: sa.Connection, scope: Scope, keys: Iterable[str]) -> I
                 columns.category,
                 columns.reimbursable,
             )
-            .where(columns.target == scope.target, columns.tenant.in_(scope.names), columns.journal_key.in_(chunk))
+            .where(columns.target == scope.target, columns.tenant.in_(scope.names), named)
             .order_by(columns.transaction_id)
         )
         for row in connection.execute(query):
@@ -131,11 +132,11 @@ def _elsewhere(connection: sa.Connection, scope: Scope, expenses: Iterable[Claim
         journal.tenant == claimed.tenant,
         journal.journal_key == claimed.journal_key,
     )
-    for chunk in stored.chunks(one.spent.transaction_id for one in expenses):
+    for named in among(connection, claimed.transaction_id, (one.spent.transaction_id for one in expenses)):
         query = (
             sa.select(claimed.transaction_id, claimed.target, claimed.journal_key)
             .select_from(tables.expense.join(tables.journal, same))
-            .where(claimed.target.in_(targets), claimed.transaction_id.in_(chunk), journal.state == "posted")
+            .where(claimed.target.in_(targets), named, journal.state == "posted")
         )
         for transaction_id, target, key in connection.execute(query):
             found[transaction_id] = f"{target} {key}"
@@ -148,8 +149,8 @@ def known_references(connection: sa.Connection, target: str, references: Iterabl
     found: set[str] = set()
     # As written and in upper case: some ERPs change the case of what they keep.
     spelt = {spelling for reference in references for spelling in (reference, reference.upper())}
-    for chunk in stored.chunks(sorted(spelt)):
-        query = sa.select(columns.reference).where(columns.target == target, columns.reference.in_(chunk))
+    for named in among(connection, columns.reference, spelt):
+        query = sa.select(columns.reference).where(columns.target == target, named)
         found |= {reference.upper() for reference in connection.execute(query).scalars()}
     return frozenset(found)
 

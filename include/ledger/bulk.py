@@ -23,9 +23,9 @@ def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], row
     SQLite's driver takes tuples as they are, so they bypass everything that SQLAlchemy does per row; psycopg2 is fast with
     SQLAlchemy's multi-row statements only.
     """
-    batches = _batches(rows, _ROWS)
+    filled = batches(rows, _ROWS)
     if connection.dialect.name != "sqlite":
-        for batch in batches:
+        for batch in filled:
             connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in batch])
         return
     defaults = {column.name: column.default.arg for column in table.c if isinstance(column.default, sa.ColumnDefault)}
@@ -41,8 +41,8 @@ def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], row
     ]
     if wanted != given:
         in_order, added = itemgetter(*map(given.index, wanted)), tuple(constants.values())
-        batches = ([in_order((*row, *added)) for row in batch] for batch in batches)
-    for batch in batches:
+        filled = ([in_order((*row, *added)) for row in batch] for batch in filled)
+    for batch in filled:
         connection.exec_driver_sql(str(compiled), [_encoded(row, encoders) for row in batch])
 
 
@@ -57,7 +57,7 @@ def insert_mappings(connection: sa.Connection, table: sa.Table, rows: Iterable[M
 
 def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[str]) -> Iterator[sa.ColumnElement[bool]]:
     """Conditions that together select the rows whose ``column`` is one of ``values``; one set per query, however many."""
-    for batch in _batches(dict.fromkeys(values), _KEYS):
+    for batch in batches(dict.fromkeys(values), _KEYS):
         if connection.dialect.name == "sqlite":
             listed = sa.func.json_each(json.dumps(batch)).table_valued("value")
             yield column.in_(sa.select(listed.c.value))
@@ -65,7 +65,8 @@ def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[st
             yield column == sa.any_(sa.literal(batch, postgresql.ARRAY(sa.Text)))
 
 
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of up to ``size`` items, in their order."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

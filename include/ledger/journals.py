@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from include.accounting.reasons import Reason
 from include.erps.port import Draft, Kind, Line
 from include.ledger import tables
+from include.ledger.bulk import among
 
 State = Literal["drafted", "held", "ready", "posting", "posted", "rejected", "conflict", "closed"]
 
@@ -221,10 +222,8 @@ def unchanged(journal: Journal) -> sa.ColumnElement[bool]:
 def fetch(connection: sa.Connection, scope: Scope, keys: Iterable[str]) -> dict[str, Journal]:
     """The named journals of the scope, by key; unknown keys are left out."""
     found: dict[str, Journal] = {}
-    wanted = list(dict.fromkeys(keys))
-    for start in range(0, len(wanted), 500):
-        chunk = wanted[start : start + 500]
-        query = sa.select(tables.journal).where(in_scope(scope), tables.journal.c.journal_key.in_(chunk))
+    for named in among(connection, tables.journal.c.journal_key, keys):
+        query = sa.select(tables.journal).where(in_scope(scope), named)
         for row in connection.execute(query).mappings():
             journal = of_row(row)
             found[journal.key] = journal

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from include.ledger import stored, tables
+from include.ledger import tables
+from include.ledger.bulk import among
 from include.ledger.journals import Scope
 
 
@@ -41,13 +42,13 @@ def to_mark(connection: sa.Connection, scope: Scope) -> list[str]:
 def set_marked(connection: sa.Connection, scope: Scope, report_ids: Iterable[str], at: datetime) -> None:
     """Expensify has taken the label for these reports."""
     columns = tables.report.c
-    for chunk in stored.chunks(report_ids):
+    for named in among(connection, columns.report_id, report_ids):
         connection.execute(
             tables.report.update()
             .where(
                 columns.target == scope.target,
                 columns.tenant.in_(scope.names),
-                columns.report_id.in_(chunk),
+                named,
                 columns.exported_at.is_(None),
             )
             .values(exported_at=at)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import sqlalchemy as sa
 
 from include.ledger import journals, runs, tables
+from include.ledger.bulk import among
 from include.ledger.database import Ledger
 from include.ledger.journals import Scope
 from include.ledger.runs import RunKey
@@ -35,14 +36,11 @@ def _without_live_run(ledger: Ledger, scope: Scope, states: tuple[str, ...], any
 def reports_in(ledger: Ledger, scope: Scope, keys: Iterable[str]) -> list[str]:
     """The reports of journals; those that left as well: they may have come back."""
     members = tables.journal_report.c
-    listed = list(keys)
     found: set[str] = set()
     with ledger.read() as connection:
-        for start in range(0, len(listed), 500):
+        for named in among(connection, members.journal_key, keys):
             query = sa.select(members.report_id).where(
-                members.target == scope.target,
-                members.tenant.in_(scope.names),
-                members.journal_key.in_(listed[start : start + 500]),
+                members.target == scope.target, members.tenant.in_(scope.names), named
             )
             found |= set(connection.execute(query).scalars())
     return sorted(found)
@@ -54,11 +52,9 @@ def unknown_reports(ledger: Ledger, scope: Scope, report_ids: Iterable[str]) -> 
     members = tables.journal_report.c
     known: set[str] = set()
     with ledger.read() as connection:
-        for start in range(0, len(wanted), 500):
+        for named in among(connection, members.report_id, wanted):
             query = sa.select(members.report_id).where(
-                members.target == scope.target,
-                members.tenant.in_(scope.names),
-                members.report_id.in_(wanted[start : start + 500]),
+                members.target == scope.target, members.tenant.in_(scope.names), named
             )
             known |= set(connection.execute(query).scalars())
     return [report_id for report_id in wanted if report_id not in known]

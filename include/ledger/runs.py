@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from include.accounting.window import Mode, Window
 from include.ledger import tables
+from include.ledger.bulk import among
 from include.ledger.journals import Scope
 
 ONE_BOX_EACH_UP_TO = 200
@@ -168,14 +169,10 @@ def box_of(position: int, size: int) -> int:
 def set_checked(connection: sa.Connection, key: RunKey, journal_keys: Sequence[str], clear_number: int) -> None:
     """These journals were checked in this run after it was cleared ``clear_number`` times."""
     columns = tables.run_journal.c
-    for start in range(0, len(journal_keys), 500):
+    for named in among(connection, columns.journal_key, journal_keys):
         connection.execute(
             tables.run_journal.update()
-            .where(
-                columns.dag_id == key.dag_id,
-                columns.run_id == key.run_id,
-                columns.journal_key.in_(journal_keys[start : start + 500]),
-            )
+            .where(columns.dag_id == key.dag_id, columns.run_id == key.run_id, named)
             .values(checked_clear=clear_number)
         )
 
@@ -192,14 +189,10 @@ def last_checked(connection: sa.Connection, key: RunKey) -> dict[str, int]:
 def runs_of(connection: sa.Connection, scope: Scope, journal_keys: Sequence[str]) -> dict[str, list[RunKey]]:
     """The runs that hold each journal."""
     found: dict[str, list[RunKey]] = {journal_key: [] for journal_key in journal_keys}
-    wanted = list(found)
-    for start in range(0, len(wanted), 500):
-        query = sa.select(
-            tables.run_journal.c.journal_key, tables.run_journal.c.dag_id, tables.run_journal.c.run_id
-        ).where(
-            tables.run_journal.c.tenant.in_(scope.names),
-            tables.run_journal.c.target == scope.target,
-            tables.run_journal.c.journal_key.in_(wanted[start : start + 500]),
+    columns = tables.run_journal.c
+    for named in among(connection, columns.journal_key, found):
+        query = sa.select(columns.journal_key, columns.dag_id, columns.run_id).where(
+            columns.tenant.in_(scope.names), columns.target == scope.target, named
         )
         for journal_key, dag_id, run_id in connection.execute(query):
             found[journal_key].append(RunKey(dag_id, run_id))

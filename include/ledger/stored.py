@@ -12,15 +12,6 @@ from include.ledger import tables
 from include.ledger.bulk import among
 from include.ledger.journals import Scope
 
-_CHUNK = 500
-
-
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    """Lists that fit into one SQL ``IN``."""
-    listed = list(dict.fromkeys(values))
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]
-
 
 def report_row(scope: Scope, report: ReportFacts) -> dict[str, Any]:
     """The row of ``report``."""

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.ledger import tables
+from include.ledger.bulk import batches
 from include.ledger.views.journal_id import JournalId, these
 
 
@@ -78,11 +79,11 @@ def report_texts(
     for target in sorted({target for target, _, _ in wanted}):
         ids = sorted({report_id for of, _, report_id in wanted if of == target})
         names = {tenant for of, tenant, _ in wanted if of == target} | set(visible)
-        for start in range(0, len(ids), 500):
+        for some in batches(ids, 500):
             part = query.where(
                 columns.target == target,
                 columns.tenant.in_(sorted(names)),
-                columns.report_id.in_(ids[start : start + 500]),
+                columns.report_id.in_(some),
             )
             for row in connection.execute(part):
                 texts = ReportTexts(row.name, row.submitter_name, row.submitter_email)
@@ -110,8 +111,8 @@ def _journals(connection: sa.Connection, names: Sequence[JournalId]) -> dict[Jou
         *(columns[name] for name in ("tenant", "target", "journal_key", "state", "posting_date", "document_number")),
         columns.currency,
     )
-    for start in range(0, len(names), 500):
-        for row in connection.execute(query.where(these(tables.journal, names[start : start + 500]))):
+    for some in batches(names, 500):
+        for row in connection.execute(query.where(these(tables.journal, some))):
             found[JournalId(*row[:3])] = row
     return found
 
@@ -123,8 +124,8 @@ def _lines(
     numbers = sorted({row["debit_line"] for row in rows if row["debit_line"] is not None})
     found: dict[tuple[JournalId, int], tuple[str, str]] = {}
     query = sa.select(*(columns[name] for name in ("tenant", "target", "journal_key", "line", "account", "rule")))
-    for start in range(0, len(names), 500):
-        part = query.where(these(tables.journal_line, names[start : start + 500]))
+    for some in batches(names, 500):
+        part = query.where(these(tables.journal_line, some))
         if len(numbers) <= 500:
             part = part.where(columns.line.in_(numbers))
         for tenant, target, key, line, account, rule in connection.execute(part):

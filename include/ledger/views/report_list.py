@@ -10,6 +10,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from include.ledger import tables
+from include.ledger.bulk import batches
 from include.ledger.database import Ledger
 from include.ledger.views import sums, words
 from include.ledger.views.journal_id import JournalId, these
@@ -158,8 +159,8 @@ def _few(connection: sa.Connection, visible: Collection[str], text: str) -> list
     member = tables.journal_report.c
     query = sa.select(member.target, member.tenant, member.report_id)
     names: set[tuple[str, str, str]] = set()
-    for start in range(0, len(journals), 500):
-        part = query.where(these(tables.journal_report, journals[start : start + 500])).limit(_FEW + 1)
+    for some in batches(journals, 500):
+        part = query.where(these(tables.journal_report, some)).limit(_FEW + 1)
         names |= {(target, tenant, report_id) for target, tenant, report_id in connection.execute(part)}
         if len(names) > _FEW:
             return None
@@ -172,11 +173,11 @@ def _rows(
     found: list[sa.RowMapping] = []
     for target in sorted({target for target, _, _ in names}):
         ids = sorted({report_id for of, _, report_id in names if of == target})
-        for start in range(0, len(ids), 500):
+        for some in batches(ids, 500):
             query = sa.select(tables.report).where(
                 _REPORT.target == target,
                 _REPORT.tenant.in_(sorted(visible)),
-                _REPORT.report_id.in_(ids[start : start + 500]),
+                _REPORT.report_id.in_(some),
             )
             found += connection.execute(query).mappings()
     return found

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 import sqlalchemy as sa
 
 from include.ledger import tables
+from include.ledger.bulk import batches
 from include.ledger.database import Ledger
 
 _NAMES = ("tenant", "target", "currency", "month", "state", "unfinished")
@@ -48,10 +49,9 @@ def companies(connection: sa.Connection, tenants: Collection[str]) -> list[Compa
 
 def as_relations(companies: Sequence[Company]) -> Iterator[sa.CTE]:
     """The companies as relations, as many at a time as SQLite joins in one statement."""
-    for start in range(0, len(companies), 200):
+    for some in batches(companies, 200):
         rows = (
-            sa.select(sa.literal(tenant).label("tenant"), sa.literal(target).label("target"))
-            for tenant, target in companies[start : start + 200]
+            sa.select(sa.literal(tenant).label("tenant"), sa.literal(target).label("target")) for tenant, target in some
         )
         yield sa.union_all(*rows).cte("company")
 

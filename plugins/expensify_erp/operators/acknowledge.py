@@ -17,6 +17,7 @@ from include.clock import utc_now
 from include.errors import ExpenseError, Held, Refused
 from include.expensify.replies import BadCredentials
 from include.ledger import journals, marks, runs, tables
+from include.ledger.bulk import among
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Scope
 from include.ledger.runs import Run, RunKey
@@ -108,14 +109,11 @@ class AcknowledgeOperator(TenantOperator):
                 if states.get(f"load_{index}") == "success"
                 for journal in box
             ]
-            for start in range(0, len(done), 500):
+            columns = tables.journal.c
+            for named in among(connection, columns.journal_key, done):
                 connection.execute(
                     tables.journal.update()
-                    .where(
-                        journals.in_scope(scope),
-                        tables.journal.c.journal_key.in_(done[start : start + 500]),
-                        tables.journal.c.state == "posted",
-                    )
+                    .where(journals.in_scope(scope), named, columns.state == "posted")
                     .values(announced=True)
                 )
 
