@@ -54,7 +54,7 @@ class SbaCompany:
     def sign_in(self) -> str:
         """Ask for today's fiscal period: tenant and company are part of every path."""
         today = utc_now().date().isoformat()
-        self._calls.items("fiscal periods", self._calls.path(self._settings.paths.fiscal_periods), Date=today)
+        self._fiscal_periods(Date=today)
         return "the SBA service lets the Windows account in and knows the company"
 
     def may_post(self) -> str:
@@ -134,8 +134,7 @@ class SbaCompany:
         if self._calendar is not None:
             return self._calendar.period_of(day)
         if day not in self._periods:
-            path = self._calls.path(self._settings.paths.fiscal_periods)
-            found = [self._period(row) for row in self._calls.items("fiscal periods", path, Date=day.isoformat())]
+            found = [self._period(row) for row in self._fiscal_periods(Date=day.isoformat())]
             ours = [period for period in found if period.first_day <= day <= period.last_day]
             if len(found) != len(ours) or len(ours) > 1:
                 raise LookupFailed(f"Dynamics GP answered the question about the period of {day} with other periods")
@@ -147,8 +146,7 @@ class SbaCompany:
         if self._calendar is not None:
             return self._calendar.periods_after(day)
         if self._all_periods is None:
-            path = self._calls.path(self._settings.paths.fiscal_periods)
-            rows = (self._period(row) for row in self._calls.items("fiscal periods", path))
+            rows = (self._period(row) for row in self._fiscal_periods())
             self._all_periods = sorted(rows, key=lambda period: period.first_day)
         return (period for period in self._all_periods if period.first_day > day)
 
@@ -268,6 +266,11 @@ class SbaCompany:
         if not code or not isinstance(active, bool):
             raise LookupFailed("Dynamics GP's answer about cost centres has a row without id or state")
         return CostCenter(str(code).strip(), str(self._calls.member(row, "Description") or ""), active)
+
+    def _fiscal_periods(self, **asked: str) -> list[dict[str, Any]]:
+        # Of all resources only this one and batches are listed without the filters that pages belong to.
+        path = self._calls.path(self._settings.paths.fiscal_periods)
+        return self._calls.items("fiscal periods", path, sized=False, **asked)
 
     def _period(self, row: Mapping[str, Any]) -> Period:
         year, number, first, last, closed, year_closed = (

@@ -32,15 +32,14 @@ _RESOURCES = {
     "JournalEntries": "Financial",
     "Employees": "HumanResources",
 }
-_COMMON = {"ModifiedDateFrom", "ModifiedDateTo"}
-_PAGED = {"Top", "Skip"}
-_PARAMETERS = {
-    "Accounts": {"IsActive", "AccountNumberPrefix", *_COMMON, *_PAGED},
-    "CostCenters": {*_COMMON, *_PAGED},
-    "FiscalPeriods": {"Date", "Year", *_PAGED},
-    "Batches": _PAGED,
-    "JournalEntries": {"Reference", "BatchId", "State", "TransactionDate", *_COMMON, *_PAGED},
-    "Employees": {*_COMMON, *_PAGED},
+_COMMON = {"ModifiedDateFrom", "ModifiedDateTo", "Top", "Skip"}
+_PARAMETERS: dict[str, set[str]] = {
+    "Accounts": {"IsActive", "AccountNumberPrefix", *_COMMON},
+    "CostCenters": _COMMON,
+    "FiscalPeriods": {"Date", "Year"},
+    "Batches": set(),
+    "JournalEntries": {"Reference", "BatchId", "State", "TransactionDate", *_COMMON},
+    "Employees": _COMMON,
 }
 _HEADER = {"BatchId", "Reference", "TransactionDate", "SourceDocument", "CurrencyId", "Lines"}
 _LINE = {"AccountNumber", "DebitAmount", "CreditAmount", "Description", "SequenceNumber"}
@@ -132,7 +131,8 @@ class SbaService:
                 raise _Refused(400, "InvalidParameter", f"The parameter {unknown[0]} is unknown.", unknown[0])
             if key is not None:
                 return 200, self._one(company, resource, key), {}
-            return 200, _page(self._rows(company, resource, values), values), {}
+            rows = self._rows(company, resource, values)
+            return 200, _page(rows, values if "Top" in _PARAMETERS[resource] else {"Top": "500"}), {}
         if request.method == "POST" and resource == "JournalEntries" and key is None:
             number = self._post(company, _content(request))
             journal = company.journal(number)

@@ -87,6 +87,21 @@ def test_the_fiscal_periods_of_the_sba_service(connect: Connect, company: Compan
     assert connect(api="sba").next_open_date(journal()) is None
 
 
+def test_fiscal_periods_are_asked_for_without_a_pages_size_and_to_their_end(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    period = (
+        '{"Year":2026,"PeriodId":%d,"Name":"","FirstDay":"2026-%d-01","LastDay":"2026-%d-28","FinancialClosed":%s,'
+        '"YearClosed":false}'
+    )
+    pages = [period % (11, 11, 11, "true"), period % (12, 12, 12, "false")]
+    for text, following in zip(pages, ("1", "null"), strict=True):
+        body = f'{{"Status":{{"Code":200}},"Payload":{{"Items":[{text}],"TotalCount":2,"NextSkip":{following}}}}}'
+        box.faults.add(Fault("dynamics_gp", "GET FiscalPeriods", Status(200, body)))
+    assert connect(api="sba").next_open_date(journal()) == date(2026, 12, 1)
+    assert connect(api="sba").check([journal()])[0].problems == ()
+
+
 def test_a_calendar_file_replaces_the_sba_periods(connect: Connect, box: Sandbox, calendar: Path) -> None:
     draft = replace(journal(), posting_date=date(2026, 11, 5))
     (verdict,) = connect(api="sba", fiscal_calendar=str(calendar)).check([draft])
