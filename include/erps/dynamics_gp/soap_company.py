@@ -48,7 +48,7 @@ class SoapCompany:
             self._company_id = self._search(name)
             return
         if name is not None:
-            called = self._name_of(known)
+            called = self._name_of(known) or self._name_of(known)
             if called is None or not _same(called, name):
                 raise Misconfigured(
                     f"the Dynamics GP company with the id {known} is called {called!r}, not {name!r}: correct erp.company or "
@@ -79,10 +79,16 @@ class SoapCompany:
     def _search(self, name: str) -> int:
         # The Web Services have no list of companies by name; ids are small numbers, the sample company's is -1.
         candidates: list[int] = [*range(1, self._settings.company_id_search + 1), -1]
-        for candidate in candidates:
-            called = self._name_of(candidate)
-            if called is not None and _same(called, name):
-                return candidate
+        for _ in range(2):
+            named = ((candidate, self._name_of(candidate)) for candidate in candidates)
+            unnamed = []
+            for candidate, called in named:
+                if called is None:
+                    unnamed.append(candidate)
+                elif _same(called, name):
+                    return candidate
+            # What failed may exist: a server's failure and a company that is not there look the same.
+            candidates = unnamed
         raise Misconfigured(
             f"Dynamics GP shows no company called {name!r} to this Windows account (ids 1 to "
             f"{self._settings.company_id_search} and -1 were tried): correct erp.company, or set erp.company_id in the tenant "

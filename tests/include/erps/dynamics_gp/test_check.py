@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,19 @@ def test_the_company_is_found_by_its_name(connect: Connect, box: Sandbox, compan
 def test_a_company_that_nobody_knows(connect: Connect) -> None:
     with pytest.raises(Misconfigured, match=r"called 'Nowhere'.*ids 1 to 4 and -1"):
         connect(company="Nowhere", company_id_search=4).check([journal()])
+
+
+@pytest.mark.parametrize(("changes", "asked_before"), [({}, 2), ({"company_id": 3}, 0)], ids=["searched", "given"])
+def test_a_server_that_fails_once_has_not_lost_its_company(
+    connect: Connect, box: Sandbox, company: Company, changes: dict[str, Any], asked_before: int
+) -> None:
+    fault = (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>s:Server</faultcode>'
+        "<faultstring>Contact your system administrator.</faultstring><detail/></s:Fault></s:Body></s:Envelope>"
+    )
+    box.faults.add(Fault("dynamics_gp", "GetCompanyByKey", Status(500, fault), skip=asked_before))
+    erp = connect(company_id_search=4, **changes)
+    assert erp.check([journal()])[0].draft.details["company_id"] == 3
 
 
 def test_an_id_that_is_another_company(connect: Connect) -> None:
