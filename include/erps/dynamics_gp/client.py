@@ -192,6 +192,8 @@ class DynamicsGpErp:
                 "posted again. If it stays so, somebody deleted it or changed its Reference: settle it with its number",
                 delay_s=self._settings.number_delay_s,
             )
+        # A copy that finance has voided is none any more.
+        found = [one for one in found if one.live] or found
         if len(found) > 1:
             numbers = ", ".join(str(one.number) for one in found)
             raise Conflict(

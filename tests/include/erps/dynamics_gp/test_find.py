@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 
 from include.erps.dynamics_gp.api import Unreadable, amount, cents, line_text
+from include.erps.port import ErpDocument
 from include.errors import Conflict, LookupFailed, Retryable
 from include.sandbox.dynamics_gp import Company, DynamicsGp
 from include.sandbox.faults import Fault, Replace, Status
@@ -187,6 +188,18 @@ def test_a_copy_of_it_is_a_conflict(connect: Connect, company: Company) -> None:
     company.enter(DAY, "EXP R00AbC", *TWO)
     with pytest.raises(Conflict, match="journals 3501, 3502"):
         erp.complete(draft, made)
+
+
+def test_a_copy_that_finance_voids_is_none_any_more(connect: Connect, company: Company) -> None:
+    erp = connect()
+    draft = erp.check([journal()])[0].draft
+    erp.create(draft, lambda document: None)
+    company.enter(DAY, "EXP R00AbC", *TWO)
+    stored = ErpDocument(number=None, status="Work")
+    with pytest.raises(Conflict, match="delete or void the copy"):
+        erp.complete(draft, stored)
+    company.journal(3502).voided = True
+    assert erp.complete(draft, stored).number == "3501"
 
 
 def test_sba_knows_the_number_at_once(connect: Connect, box: Sandbox, company: Company) -> None:
