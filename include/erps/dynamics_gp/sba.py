@@ -242,6 +242,7 @@ class SbaCompany:
             state = self._calls.member(reply.payload, "State")
             return ErpDocument(
                 number=str(number) if isinstance(number, int) else None,
+                total_cents=self._total(reply.payload),
                 status=str(state) if state else "Work",
                 raw_answer=reply.raw,
             )
@@ -316,6 +317,13 @@ class SbaCompany:
         if not isinstance(lines, list) or not lines or not all(isinstance(line, dict) for line in lines):
             raise Unreadable("it has no lines")
         return lines
+
+    def _total(self, row: Mapping[str, Any]) -> int | None:
+        """The debit side as a create's answer shows it; ``None`` where it does not: the journal is made all the same."""
+        try:
+            return sum(cents for line in self._lines(row) if (cents := self._cents(line)) > 0)
+        except Unreadable:
+            return None
 
     def _member(self, row: Mapping[str, Any], field: str) -> Any:
         value = self._calls.member(row, field)

@@ -69,6 +69,25 @@ def test_the_sba_document_has_amounts_as_decimals(connect: Connect, company: Com
     assert company.journals[0].debit_cents == 9_999_999_999_999
 
 
+@pytest.mark.parametrize(
+    ("lines", "total"),
+    [
+        ('[{"DebitAmount":125.4,"CreditAmount":0},{"DebitAmount":0,"CreditAmount":125.4}]', 12540),
+        ('[{"DebitAmount":125.39,"CreditAmount":0},{"DebitAmount":0,"CreditAmount":125.39}]', 12539),
+        ("[]", None),
+        ('[{"DebitAmount":"125.40"}]', None),
+    ],
+    ids=["as-sent", "another", "not-shown", "no-amount"],
+)
+def test_the_total_that_the_sba_answer_shows_is_told(
+    connect: Connect, box: Sandbox, company: Company, lines: str, total: int | None
+) -> None:
+    body = f'{{"Status":{{"Code":201}},"Payload":{{"JournalEntry":3501,"State":"Work","Lines":{lines}}}}}'
+    box.faults.add(Fault("dynamics_gp", "POST JournalEntries", Status(201, body)))
+    made = connect(api="sba").create(journal(), nothing)
+    assert (made.number, made.total_cents) == ("3501", total)
+
+
 def test_the_batch_stays_what_the_check_froze(connect: Connect, company: Company, api: str) -> None:
     draft = connect(api=api).check([journal()])[0].draft
     connect(api=api, batch="OTHER{yyyymm}").create(draft, nothing)
