@@ -299,12 +299,16 @@ class SbaCompany:
         except (Unreadable, ValueError) as error:
             raise LookupFailed(f"Dynamics GP's journal {number} cannot be read: {error}") from None
         voided = self._calls.member(row, "IsVoided") is True
-        # A currency id is GP's own word; it compares only where the tenant file says what the ISO code is called.
         currency = str(self._calls.member(row, "CurrencyId") or "").strip()
+        if draft and currency == self._currency(draft):
+            currency = draft.currency
+        elif draft and not self._settings.send_currency and draft.currency not in self._settings.currency_ids:
+            # GP took its own functional currency, under an id that is GP's own word and that nobody has told us.
+            currency = ""
         return ErpDocument(
             number=str(number),
             total_cents=sum(value for _, value in lines if value > 0),
-            currency=draft.currency if draft and currency == self._currency(draft) else currency or None,
+            currency=currency or None,
             posting_date=day,
             lines=tuple(one for one in lines if one[1]),
             live=not voided,

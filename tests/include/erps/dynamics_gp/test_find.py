@@ -1,5 +1,6 @@
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -158,6 +159,25 @@ def test_a_customers_own_names(connect: Connect, box: Sandbox, company: Company)
     )
     (found,) = erp.find(journal())
     assert (found.number, found.total_cents, found.posting_date, found.lines) == ("9", 10, DAY, (("1", 10), ("2", -10)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, "Z-US$"),
+        ({"send_currency": False}, None),
+        ({"currency_ids": {"USD": "Z-US$"}}, "USD"),
+        ({"send_currency": False, "currency_ids": {"USD": "Z-C$"}}, "Z-US$"),
+    ],
+    ids=["sent", "not-sent", "named", "named-otherwise"],
+)
+def test_a_currency_id_is_compared_where_the_tenant_file_names_it(
+    connect: Connect, company: Company, changes: dict[str, Any], shown: str | None
+) -> None:
+    company.enter(DAY, "EXP R00AbC", *TWO)
+    company.journals[0].currency = "Z-US$"
+    (found,) = connect(api="sba", **changes).find(journal())
+    assert found.currency == shown
 
 
 # --- complete ---
