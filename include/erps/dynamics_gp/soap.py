@@ -195,6 +195,11 @@ def text(element: etree._Element | None, path: str) -> str | None:
     return value or None
 
 
+def says(element: etree._Element | None, path: str, value: bool) -> bool:
+    """Whether there is an ``xs:boolean`` at such a path that says this; it may be written as a word or as a digit."""
+    return text(element, path) in (("true", "1") if value else ("false", "0"))
+
+
 def items(element: etree._Element, result: str) -> list[etree._Element] | None:
     """The items of a list result; ``None`` when the result itself is missing."""
     found = child(element, result)

@@ -240,7 +240,7 @@ class SoapCompany:
         if number is None or kind is None:
             raise LookupFailed("Dynamics GP's list of accounts has a row without number or type")
         return Account(
-            number, soap.text(row, "IsActive") != "false", kind == "Posting", kind, soap.text(row, "Description") or ""
+            number, not soap.says(row, "IsActive", False), kind == "Posting", kind, soap.text(row, "Description") or ""
         )
 
     def _employee_rows(self, last: str) -> list[Employee]:
@@ -258,7 +258,7 @@ class SoapCompany:
                 soap.text(row, "Name/FamilyName") or "",
                 "",
                 soap.text(row, "DepartmentKey/Id") or "",
-                soap.text(row, "IsActive") != "false",
+                not soap.says(row, "IsActive", False),
             )
             for row in rows
         ]

@@ -393,7 +393,7 @@ def _document(answer: etree._Element, row: Summary, reference: str) -> ErpDocume
         sums.append((account, cents(debit) - cents(credit)))
     if not sums:
         raise Unreadable("it has no lines")
-    voided = soap.text(found, "IsVoided") == "true"
+    voided = soap.says(found, "IsVoided", True)
     state = soap.text(found, "TransactionState")
     return ErpDocument(
         number=str(row.journal),

@@ -7,7 +7,7 @@ import pytest
 from include.erps.dynamics_gp.api import Unreadable, amount, cents, line_text
 from include.erps.port import ErpDocument
 from include.errors import Conflict, LookupFailed, Retryable
-from include.sandbox.dynamics_gp import Company, DynamicsGp
+from include.sandbox.dynamics_gp import Company, DynamicsGp, soap
 from include.sandbox.faults import Fault, Replace, Status
 from include.sandbox.server import Sandbox
 from tests.include.erps.dynamics_gp.conftest import DAY, NOW, Connect, journal
@@ -159,6 +159,17 @@ def test_a_customers_own_names(connect: Connect, box: Sandbox, company: Company)
     )
     (found,) = erp.find(journal())
     assert (found.number, found.total_cents, found.posting_date, found.lines) == ("9", 10, DAY, (("1", 10), ("2", -10)))
+
+
+def test_a_truth_may_be_written_as_a_digit(connect: Connect, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    company.enter(DAY, "EXP R00AbC", *TWO)
+    company.void(3501)
+    company.accounts["100-6100-00"].active = False
+    leaf, digits = soap._leaf, {"true": "1", "false": "0"}
+    monkeypatch.setattr(soap, "_leaf", lambda name, text: leaf(name, digits.get(text, text)))
+    (found,) = connect().find(journal())
+    assert (found.live, found.status) == (False, "Voided")
+    assert [one.code for one in connect().check([journal()])[0].problems] == ["account_on_hold"]
 
 
 @pytest.mark.parametrize(
