@@ -97,7 +97,7 @@ class SbaCompany:
         path = self._calls.path(self._settings.paths.employees)
         changed = {} if since is None else {"ModifiedDateFrom": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         found = []
-        for row in self._calls.items("employees", path, **changed):
+        for row in self._calls.items("employees", path, changed):
             names = ("EmployeeId", "FirstName", "LastName", "Email", "Department", "CostCenter")
             code, first, last, email, department, center = (
                 str(self._calls.member(row, name) or "").strip() for name in names
@@ -158,7 +158,7 @@ class SbaCompany:
         path = self._calls.path(self._settings.paths.journals)
         named = {self._calls.name("Reference"): draft.reference}
         numbers = []
-        for row in self._calls.items("journals", path, **named):
+        for row in self._calls.items("journals", path, named):
             reference, number = self._calls.member(row, "Reference"), self._calls.member(row, "JournalEntry")
             if str(reference).strip().casefold() != draft.reference.casefold():
                 raise LookupFailed(
@@ -188,7 +188,7 @@ class SbaCompany:
         prefix = asked.prefix.casefold()
         numbers: dict[int, str] = {}
         seen: set[str] = set()
-        rows = self._calls.items("journals", path, **since)
+        rows = self._calls.items("journals", path, since)
         for row in rows:
             reference, number = str(member(row, "Reference") or "").strip(), member(row, "JournalEntry")
             name, day = reference.casefold(), str(member(row, "TransactionDate"))[:10]
@@ -204,7 +204,7 @@ class SbaCompany:
         ]
         for name in sorted(named.keys() - seen):
             asked_for = {self._calls.name("Reference"): named[name]}
-            for row in self._calls.items("journals", path, **asked_for):
+            for row in self._calls.items("journals", path, asked_for):
                 number = member(row, "JournalEntry")
                 if str(member(row, "Reference")).strip().casefold() != name or not isinstance(number, int):
                     raise LookupFailed(
@@ -271,7 +271,7 @@ class SbaCompany:
     def _fiscal_periods(self, **asked: str) -> list[dict[str, Any]]:
         # Of all resources only this one and batches are listed without the filters that pages belong to.
         path = self._calls.path(self._settings.paths.fiscal_periods)
-        return self._calls.items("fiscal periods", path, sized=False, **asked)
+        return self._calls.items("fiscal periods", path, asked, sized=False)
 
     def _period(self, row: Mapping[str, Any]) -> Period:
         year, number, first, last, closed, year_closed = (

@@ -111,10 +111,12 @@ class SbaCalls:
             raise LookupFailed(f"Dynamics GP refused the question about {subject}: {words}")
         return reply
 
-    def items(self, subject: str, path: str, *, sized: bool = True, **parameters: str) -> list[dict[str, Any]]:
+    def items(
+        self, subject: str, path: str, asked: Mapping[str, str] | None = None, *, sized: bool = True
+    ) -> list[dict[str, Any]]:
         """All items of a list, page by page.
 
-        :param sized: whether the resource takes a page's size; one that does not is asked for a further page only when it says
+        :param asked: filters. :param sized: whether the resource takes a page's size; one that does not is asked for a further page only when it says
             that there is one.
         :raises LookupFailed: a page is missing or the list is not the length it says.
         """
@@ -124,7 +126,7 @@ class SbaCalls:
         size = {"Top": str(self._settings.page_size)} if sized else {}
         while True:
             start = {"Skip": str(skip)} if sized or skip else {}
-            reply = self.get(subject, path, **parameters, **size, **start)
+            reply = self.get(subject, path, **(asked or {}), **size, **start)
             payload: dict[str, Any] = reply.payload if reply is not None and isinstance(reply.payload, dict) else {}
             rows = payload.get(names.items)
             if (
