@@ -116,7 +116,7 @@ class Session:
         if select:
             options["select"] = ",".join(select)
         address = f"{path}?{odata.query({**options, 'top': str(size)})}"
-        read = 0
+        read = of_this_top = 0
         seen: set[str] = set()
         while True:
             seen.add(address)
@@ -125,10 +125,12 @@ class Session:
                 raise Unavailable(f"IFS has no entity set for {subject}: correct erp.projections in the tenant file")
             rows, link = _page(answer, subject)
             yield rows
-            read += len(rows)
+            read, of_this_top = read + len(rows), of_this_top + len(rows)
             if link is not None:
                 address = self._resolved(address, link, subject)
-            elif len(rows) == size:
+            elif size in (len(rows), of_this_top):
+                # Links may end where ``$top`` ends, however many pages they made of it.
+                of_this_top = 0
                 address = f"{path}?{odata.query({**options, 'top': str(size), 'skip': str(read)})}"
             else:
                 return

@@ -22,12 +22,13 @@ _KNOWN = {"$filter", "$orderby", "$select", "$top", "$skip", "$count", "$skiptok
 
 @dataclass
 class Pages:
-    """How this server pages: the size of a page without `$top`; whether it says that there are more; the size at which a
-    page ends in an error."""
+    """How this server pages: the largest page; whether it says that there are more, also with `$top`, and then no further
+    than `$top` reaches; the size at which a page ends in an error."""
 
     default_size: int = 1000
     gives_next_link: bool = True
     next_link_despite_top: bool = False
+    links_end_at_top: bool = False
     relative_links: bool = False
     too_large: int = 5000
 
@@ -67,12 +68,14 @@ def pick(
     size = min(part for part in (top, preferred_size or pages.default_size) if part is not None)
     if (top or 0) >= pages.too_large or (preferred_size or 0) >= pages.too_large:
         raise Refused(500, "SERVER_ERROR", "Internal server error.")
+    if pages.links_end_at_top and top is not None:
+        rows = rows[: skip + top]
     page = [_selected(row, options.get("$select"), entity_set, name) for row in rows[start : start + size]]
     more = start + len(page) < len(rows)
     if not more or not (pages.next_link_despite_top if top is not None else pages.gives_next_link):
         return page, None
-    kept = {key: value for key, value in options.items() if key not in ("$skip", "$skiptoken")}
-    follow = {**kept, "$skiptoken": str(start + len(page))}
+    kept = {key: value for key, value in options.items() if key != "$skiptoken"}
+    follow = {**kept, "$skiptoken": str(start - skip + len(page))}
     return page, "&".join(f"{key}={quote(value, safe='')}" for key, value in follow.items())
 
 

@@ -172,6 +172,16 @@ def test_all_rows_are_read_page_by_page(
     assert found.total_cents == rows * 100
 
 
+@pytest.mark.parametrize("rows", [3, 4, 7, 8, 9])
+def test_links_that_end_where_the_page_asked_for_ends_are_not_the_end(
+    connect: Connect, ifs: IfsCloud, company: Company, rows: int
+) -> None:
+    ifs.pages.default_size, ifs.pages.next_link_despite_top, ifs.pages.links_end_at_top = 3, True, True
+    company.enter_voucher([("4020", "1.00")] * (rows - 1) + [("2410", f"-{rows - 1}.00")], day=DAY, reference="R00AbC")
+    (found,) = connect(page_size=4).find(journal())
+    assert len(found.lines or ()) == rows
+
+
 def test_a_next_page_on_another_host_gets_no_token(connect: Connect, box: Sandbox, company: Company) -> None:
     body = '{"value":[],"@odata.nextLink":"http://localhost:1/x?$skiptoken=1"}'
     box.faults.add(Fault("ifs_cloud", "HoldRows", Replace(body), when="after"))
