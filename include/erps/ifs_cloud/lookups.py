@@ -169,6 +169,9 @@ class Lookups:
             return None
         try:
             values = object_of(answer)
+            # Asked for without a company, it may name none.
+            if (arguments or values.get("Company") is not None) and text(values, "Company") != known.company_id:
+                raise Unreadable("it is another company's")
         except Unreadable as error:
             raise Retryable(f"IFS's voucher template cannot be read: {error}") from None
         return Template(values, etag_of(answer, values))

@@ -296,6 +296,21 @@ def test_nothing_is_sent_when_the_template_cannot_be_read(connect: Connect, box:
         connect(query_attempts=2).create(journal(), lambda _: pytest.fail("sent"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    ['{"error":{"message":"Try again."}}', "{}", '{"@odata.etag":"W/\\"x\\"","Company":"20","UserGroup":"AC"}'],
+    ids=["error", "empty", "another-company"],
+)
+def test_what_is_no_template_is_asked_for_again_and_never_sent(
+    connect: Connect, box: Sandbox, company: Company, body: str
+) -> None:
+    box.faults.add(Fault("ifs_cloud", "Template", Status(200, body)))
+    client = connect()
+    with pytest.raises(NotExecuted, match="template cannot be read"):
+        client.create(journal(), lambda _: pytest.fail("sent"))
+    assert client.create(journal(), lambda _: None).number == "M/2026/2026000001"
+
+
 def test_nothing_is_sent_when_before_send_raises(connect: Connect, box: Sandbox, company: Company) -> None:
     class Lost(Exception):
         pass
