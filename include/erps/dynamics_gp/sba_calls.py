@@ -116,7 +116,8 @@ class SbaCalls:
     ) -> list[dict[str, Any]]:
         """All items of a list, page by page.
 
-        :param asked: filters. :param sized: whether the resource takes a page's size; one that does not is asked for a further page only when it says
+        :param asked: filters.
+        :param sized: whether the resource takes a page's size; one that does not is asked for a further page only when it says
             that there is one.
         :raises LookupFailed: a page is missing or the list is not the length it says.
         """

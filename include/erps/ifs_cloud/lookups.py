@@ -162,15 +162,17 @@ class Lookups:
         """A fresh voucher with the server's defaults; ``None`` when the voucher type does not exist in the company."""
         known = self._settings
         arguments = {"Company": known.company_id, "VoucherType": known.voucher_type} if known.template_arguments else {}
-        function = self._names.template_function + odata.key(arguments)
-        path = self._path(self._names.posting, self._names.posting_set, function)
+        function = f"{self._names.posting_set}/{self._names.template_function}{odata.key(arguments)}"
+        path = self._path(self._names.posting, known.filled_template_path() or function)
         answer = self._session.read(path, f"the template of voucher type {known.voucher_type}")
         if answer is None:
             return None
         try:
             values = object_of(answer)
             # Asked for without a company, it may name none.
-            if (arguments or values.get("Company") is not None) and text(values, "Company") != known.company_id:
+            if (known.names_template_company or values.get("Company") is not None) and text(
+                values, "Company"
+            ) != known.company_id:
                 raise Unreadable("it is another company's")
         except Unreadable as error:
             raise Retryable(f"IFS's voucher template cannot be read: {error}") from None

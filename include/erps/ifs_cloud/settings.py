@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from include.accounting.money import has_forbidden_fraction, written
 from include.erps.ifs_cloud.refusals import ERROR_CLASSES, ErrorClass
@@ -20,6 +21,7 @@ Letter = Literal["B", "C", "D", "E", "F", "G", "H", "I", "J"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
+_TEMPLATE_PATH = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./=,()'~-]|\{company\}|\{voucher_type\})*", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _DIGITS_BEFORE_POINT = 15
 _FEWEST_ROWS = 2
@@ -102,13 +104,18 @@ class IfsCloudSettings(ErpSettings):
     reference_serie: str = Field(default="EXPENSIFY", min_length=1, max_length=50)
     code_parts: dict[str, Letter | None] = Field(default={"cost_center": "B", "project": "C"})
     """Dimension to code part; ``null``: this dimension is not sent on purpose."""
-    code_part_style: Literal["one_set", "per_letter"] = "one_set"
+    code_part_style: Literal["one_set", "per_letter"] = Field(
+        default="one_set", validation_alias=AliasChoices("code_part_style", "codepart_style")
+    )
     projections: Projections = Field(default_factory=Projections)
     per_letter: PerLetter = Field(default_factory=PerLetter)
     base_path: str = "/main/ifsapplications/projection/v1"
     scope: str = "openid microprofile-jwt"
     template_arguments: bool = True
     """Whether the template function takes Company and VoucherType."""
+    template_path: str | None = None
+    """The template's whole address behind the posting projection, ``{company}`` and ``{voucher_type}`` filled in; ``None``: built
+    from ``projections`` and ``template_arguments``."""
     post_if_match: bool = True
     """Whether the create carries the template's ETag."""
     check_accounts: bool = True
@@ -139,6 +146,15 @@ class IfsCloudSettings(ErpSettings):
     def _base_path(cls, path: str) -> str:
         if not _PATH.fullmatch(path):
             raise ValueError(f"{path!r} is not a path such as /main/ifsapplications/projection/v1")
+        return path
+
+    @field_validator("template_path")
+    @classmethod
+    def _template_path(cls, path: str | None) -> str | None:
+        if path is not None and not _TEMPLATE_PATH.fullmatch(path):
+            raise ValueError(
+                f"{path!r} is not a path such as VoucherSet/Voucher_Default(Company='{{company}}',VoucherType='{{voucher_type}}')"
+            )
         return path
 
     @field_validator("code_parts")
@@ -182,6 +198,20 @@ class IfsCloudSettings(ErpSettings):
     def serie(self, draft: Draft) -> str:
         """The serie that the draft was checked with: a serie changed in the tenant file later must not hide what was sent."""
         return str(draft.details.get("reference_serie") or self.reference_serie)
+
+    @property
+    def names_template_company(self) -> bool:
+        """Whether a template is asked for by its company, so that another one's is no answer."""
+        return self.template_arguments if self.template_path is None else "{company}" in self.template_path
+
+    def filled_template_path(self) -> str | None:
+        """``template_path`` for an address: texts as OData quotes them, encoded."""
+        if self.template_path is None:
+            return None
+        company, voucher_type = (
+            quote(value.replace("'", "''"), safe="") for value in (self.company_id, self.voucher_type)
+        )
+        return self.template_path.replace("{company}", company).replace("{voucher_type}", voucher_type)
 
     def code_values(self, line: Line) -> dict[str, str]:
         """Code part letter (B to J) to value, for the dimensions that the line carries."""

@@ -296,6 +296,15 @@ def test_nothing_is_sent_when_the_template_cannot_be_read(connect: Connect, box:
         connect(query_attempts=2).create(journal(), lambda _: pytest.fail("sent"))
 
 
+TEMPLATE = "VoucherSet/IfsApp.ManualVoucherHandling.Voucher_Default(Company='{company}',VoucherType='{voucher_type}')"
+
+
+def test_the_templates_address_may_be_given_whole(connect: Connect, box: Sandbox, company: Company) -> None:
+    assert connect(template_path=TEMPLATE).create(journal(), lambda _: None).number == "M/2026/2026000001"
+    with pytest.raises(Rejected, match="voucher type M"):
+        connect(template_path="VoucherSet/Own_Default()").create(journal(), lambda _: pytest.fail("sent"))
+
+
 @pytest.mark.parametrize(
     "body",
     ['{"error":{"message":"Try again."}}', "{}", '{"@odata.etag":"W/\\"x\\"","Company":"20","UserGroup":"AC"}'],

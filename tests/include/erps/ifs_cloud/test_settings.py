@@ -35,6 +35,10 @@ def test_the_registry_knows_the_type_and_the_defaults_are_the_documented_ones() 
         ("projections", {"posting": "Manual/../Voucher"}),
         ("projections", {"postng": "X"}),
         ("per_letter", {"account_set": "{letter}"}),
+        ("codepart_style", "one"),
+        ("template_path", "/VoucherSet"),
+        ("template_path", "VoucherSet/X(Company='{companies}')"),
+        ("template_path", "VoucherSet?x=1"),
         ("error_classes", {"X.Y": "nonsense"}),
         ("unknown", 1),
     ],
@@ -42,6 +46,17 @@ def test_the_registry_knows_the_type_and_the_defaults_are_the_documented_ones() 
 def test_wrong_settings_are_refused(key: str, value: object) -> None:
     with pytest.raises(ValidationError):
         settings(**{key: value})
+
+
+def test_the_style_of_code_parts_is_taken_in_either_spelling() -> None:
+    assert settings(code_part_style="per_letter") == settings(codepart_style="per_letter")
+    assert settings(codepart_style="per_letter").code_part_style == "per_letter"
+
+
+def test_the_templates_address_is_filled_in_and_encoded() -> None:
+    path = "VoucherSet/Own_Default(Company='{company}',VoucherType='{voucher_type}')"
+    known = settings(template_path=path, company="O'H/1", voucher_type="M+")
+    assert known.filled_template_path() == "VoucherSet/Own_Default(Company='O%27%27H%2F1',VoucherType='M%2B')"
 
 
 def test_references() -> None:
