@@ -29,14 +29,20 @@ class KeptAnswers:
         self._store = store
         self._name = f"{erp}:{hashlib.sha256(json.dumps(owner).encode()).hexdigest()[:24]}"
         self._clock = clock
+        self._relies = True
 
     def now(self) -> float:
         """The moment to keep an answer under: taken before its question is asked."""
         return self._clock()
 
+    def ask_anew(self) -> None:
+        """Read nothing any more: from here on every question is asked."""
+        self._relies = False
+
     def read(self, what: str, lasts_s: float) -> str | None:
         """The answer, if it was asked for less than ``lasts_s`` seconds ago; 0: never."""
-        stored = self._store.read(self._key(what)) if self._store is not None and lasts_s > 0 else None
+        keeps = self._store is not None and self._relies and lasts_s > 0
+        stored = self._store.read(self._key(what)) if self._store is not None and keeps else None
         if stored is None:
             return None
         try:

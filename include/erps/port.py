@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -201,6 +201,21 @@ class Erp(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class KeepsAnswers(Protocol):
+    """An :class:`Erp` that relies for some time on what earlier tasks saw, such as that a company can be seen at all."""
+
+    def ask_anew(self) -> None:
+        """From here on in this session, rely on nothing that was not asked in it from now on."""
+
+
+def asked_anew(erp: Erp) -> Erp:
+    """The session, for a look-up that decides whether a create took effect whose answer is in doubt."""
+    if isinstance(erp, KeepsAnswers):
+        erp.ask_anew()
+    return erp
 
 
 class ErpSettings(BaseModel):

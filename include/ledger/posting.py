@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from include.accounting.money import written
 from include.accounting.reasons import Reason
 from include.clock import Clock, utc_now
-from include.erps.port import Draft, Erp, ErpDocument
+from include.erps.port import Draft, Erp, ErpDocument, asked_anew
 from include.errors import (
     Conflict,
     ExpenseError,
@@ -137,7 +137,8 @@ class Poster:
         draft = journal.draft()
         for round_ in range(1, MOST_CREATES + 1):
             try:
-                erp = self._open_erp()
+                # Taken over: an earlier create may have been sent, and only an empty answer stands between it and a second.
+                erp = asked_anew(self._open_erp()) if journal.state == "posting" else self._open_erp()
                 asked_at = self._clock()
                 documents = erp.find(draft)
             except ExpenseError:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from include.clock import Clock, utc_now
-from include.erps.port import Erp
+from include.erps.port import Erp, asked_anew
 from include.errors import Held, Misconfigured
 from include.ledger import claims, journals, stored, tables
 from include.ledger.database import Ledger
@@ -172,7 +172,7 @@ def _reissue(
     actor: Actor,
     clock: Clock,
 ) -> str:
-    live = [document for document in erp.find(journal.draft()) if document.live]
+    live = [document for document in asked_anew(erp).find(journal.draft()) if document.live]
     if live:
         numbers = ", ".join(str(document.number) for document in live)
         raise Held(

@@ -119,6 +119,10 @@ class AcumaticaErp:
         self._session.check_endpoint()
         return self._checks.verdicts(drafts)
 
+    def ask_anew(self) -> None:
+        """See :class:`include.erps.port.KeepsAnswers`."""
+        self._lookups.kept.ask_anew()
+
     def find(self, draft: Draft) -> list[ErpDocument]:
         """Bills (or debit adjustments, for a negative total) by VendorRef, journals by the beginning of their description.
 

@@ -96,6 +96,10 @@ class IfsCloudErp:
         """
         return self._checks.verdicts(drafts) if drafts else []
 
+    def ask_anew(self) -> None:
+        """See :class:`include.erps.port.KeepsAnswers`."""
+        self._lookups.ask_anew()
+
     def find(self, draft: Draft) -> list[ErpDocument]:
         """Every voucher with a row under the draft's reference, in the hold table or the ledger, cancelled ones included.
 

@@ -86,6 +86,11 @@ class Lookups:
         self._kept = kept
         self._currency: str | None = None
 
+    def ask_anew(self) -> None:
+        """See :class:`include.erps.port.KeepsAnswers`."""
+        self._kept.ask_anew()
+        self._currency = None
+
     def company_currency(self) -> str:
         """The company's accounting currency; proves that the service user sees the company.
 

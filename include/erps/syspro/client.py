@@ -117,6 +117,10 @@ class SysproErp:
         account = next((line.account for line in draft.sent_lines), None)
         return self._checks.next_open_date(draft, account) if account else None
 
+    def ask_anew(self) -> None:
+        """See :class:`include.erps.port.KeepsAnswers`."""
+        self._lookups.ask_anew()
+
     def find(self, draft: Draft) -> list[ErpDocument]:
         """Every journal with an entry under the draft's reference, or the supplier's invoice of that number.
 

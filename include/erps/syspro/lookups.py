@@ -159,6 +159,11 @@ class Lookups:
         """
         self._prove_ledger()
 
+    def ask_anew(self) -> None:
+        """See :class:`include.erps.port.KeepsAnswers`."""
+        self._kept.ask_anew()
+        self._readable.clear()
+
     def entries(self, reference: str, lines: int) -> list[Row]:
         """All ledger entries of this company that carry a reference.
 

@@ -397,6 +397,26 @@ def test_a_failed_second_look_up_does_not_count_as_empty(ready: Company) -> None
     assert erp.count("create") == 1
 
 
+class Remembering(FakeErp):
+    """An ERP that would rely on what earlier tasks saw."""
+
+    def ask_anew(self) -> None:
+        self.calls.append("ask anew")
+
+
+def test_what_earlier_tasks_saw_is_not_relied_on_while_a_create_is_in_doubt(ready: Company) -> None:
+    erp = Remembering([loses_the_request])
+    with pytest.raises(UnknownOutcome):
+        ready.poster(erp).post(KEY)
+    assert erp.calls == ["find", "create"]
+    ready.clock.advance(LEASE_S + 1)
+    with pytest.raises(Retryable):
+        ready.poster(erp).post(KEY)
+    ready.clock.advance(SETTLE_S + 1)
+    ready.poster(erp).post(KEY)
+    assert erp.calls[2:] == ["ask anew", "find", "ask anew", "find", "create", "complete"]
+
+
 def test_a_second_unknown_outcome_needs_two_empty_look_ups_of_its_own(ready: Company) -> None:
     erp = FakeErp([loses_the_request, loses_the_request])
     for _ in range(2):

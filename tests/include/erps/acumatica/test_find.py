@@ -34,6 +34,17 @@ def test_the_proof_is_kept_for_an_hour(connect: Connect, box: Sandbox) -> None:
     assert box.operations("acumatica").count("GET Ledger") == 2
 
 
+def test_asked_anew_an_earlier_proof_is_none(connect: Connect, box: Sandbox, site: Acumatica) -> None:
+    connect().find(bill())
+    site.doors.add_user(User("robot", PASSWORD, frozenset({"WEST"})))
+    site.doors.revoke_all()
+    erp = connect()
+    assert erp.find(bill()) == [], "within an hour of the proof"
+    erp.ask_anew()
+    with pytest.raises(LookupFailed, match=r"HQ.*branches shown: WEST"):
+        erp.find(bill())
+
+
 def test_a_branch_that_the_user_may_not_see_proves_nothing(connect: Connect, site: Acumatica) -> None:
     connect().create(checked(bill()), ignore)
     site.doors.add_user(User("robot", PASSWORD, frozenset({"WEST"})))

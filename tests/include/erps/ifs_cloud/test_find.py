@@ -102,6 +102,19 @@ def test_a_company_that_the_user_may_not_see_is_not_an_empty_ledger(
         connect().find(journal())
 
 
+def test_asked_anew_an_earlier_tasks_sight_of_the_company_proves_nothing(
+    connect: Connect, ifs: IfsCloud, company: Company
+) -> None:
+    assert connect().find(journal("R-none")) == []
+    company.enter_voucher(TWO, day=DAY, reference="R00AbC")
+    ifs.tokens.clients["expensify"].companies.clear()
+    client = connect()
+    assert client.find(journal()) == [], "within five minutes of the proof"
+    client.ask_anew()
+    with pytest.raises((LookupFailed, Misconfigured), match="company '10'"):
+        client.find(journal())
+
+
 @pytest.mark.parametrize("view", ["HoldRows", "LedgerRows"])
 @pytest.mark.parametrize(
     "action",

@@ -196,6 +196,20 @@ def test_that_the_ledger_shows_the_company_is_relied_on_for_five_minutes(
     assert asked == [2, 1, 2]
 
 
+def test_asked_anew_an_earlier_proof_is_none(connect: Connect, box: Sandbox, company: Company) -> None:
+    company.enter_journal(TWO, day=DAY, reference="OTHER")
+    tokens = Tokens()
+    connect(shared=tokens).find(journal())
+    erp = connect(shared=tokens)
+    asked = []
+    for _ in range(2):
+        before = len(box.operations("syspro"))
+        assert erp.find(journal()) == []
+        asked.append(box.operations("syspro")[before:].count("Query/Query:COMFND"))
+        erp.ask_anew()
+    assert asked == [1, 2]
+
+
 def test_a_ledger_that_another_setting_could_not_read_is_not_proven_by_this_one(
     connect: Connect, company: Company
 ) -> None:
