@@ -18,6 +18,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -53,6 +54,17 @@ class _WithoutQuery(logging.Filter):
 logging.getLogger("httpx").addFilter(_WithoutQuery())
 # At DEBUG it writes the answers' headers, and with them session cookies.
 logging.getLogger("httpcore").setLevel(logging.INFO)
+
+
+_send_by: ContextVar[float | None] = ContextVar("send_by", default=None)
+
+
+def send_next_by(moment: float | None) -> None:
+    """The next request of this thread is sent before that moment (monotonic seconds) or never; ``None``: at any time.
+
+    For a request whose leave to be sent runs out: a process that stands still in between must not send it when it wakes up.
+    """
+    _send_by.set(moment)
 
 
 class NotSent(Retryable):
@@ -386,7 +398,12 @@ class HttpClient:
     def _streamed(
         self, method: str, path: str, timeout_s: float | None, options: dict[str, Any]
     ) -> Iterator[httpx.Response]:
-        self._deadline.at = time.monotonic() + (timeout_s if timeout_s is not None else self.request_timeout_s)
+        now, send_by = time.monotonic(), _send_by.get()
+        _send_by.set(None)
+        if send_by is not None and now > send_by:
+            raise NotSent("the process stood still for too long before it could be sent")
+        # From here on the deadline keeps a late first byte from being written, too.
+        self._deadline.at = now + (timeout_s if timeout_s is not None else self.request_timeout_s)
         try:
             with self._client.stream(method, self.base_url + path, **options) as response:
                 yield response

@@ -38,10 +38,11 @@ from include.errors import (
 )
 from include.ledger import findings, journals, tables
 from include.ledger.adoption import differences
-from include.ledger.attempts import Attempts, LostLease
+from include.ledger.attempts import STALE_LEASE_S, Attempts, LostLease
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Actor, Journal, Scope
 from include.ledger.plan import Found
+from include.transport import send_next_by
 
 MOST_CREATES = 3
 
@@ -69,7 +70,9 @@ class _Sending:
         self.has_begun = False
 
     def __call__(self, document: str) -> None:
+        began = time.monotonic()
         self._renew(document)
+        send_next_by(began + STALE_LEASE_S)
         self.has_begun = True
 
 
@@ -172,6 +175,8 @@ class Poster:
                 if isinstance(error, ExpenseError):
                     self._attempts.end(attempt_id, "not_sent", release=True)
                 raise
+            finally:
+                send_next_by(None)
             return self._confirm(journal, draft, attempt_id, document, "posted")
         raise AssertionError("unreachable: the last round ends in a raise")
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from include.transport import HttpClient, NoAnswer, NotSent, tls_context
+from include.transport import HttpClient, NoAnswer, NotSent, send_next_by, tls_context
 
 Play = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -335,6 +335,20 @@ def test_no_log_line_holds_a_query_a_header_or_a_body(
 
 
 # --- TLS ---
+
+
+def test_a_request_whose_leave_ran_out_is_not_sent_and_the_next_one_is(serve: Callable[..., Scripted]) -> None:
+    server = serve(says(OK))
+    with HttpClient(server.url) as client:
+        send_next_by(time.monotonic() - 0.01)
+        with pytest.raises(NotSent, match="stood still"):
+            client.request("POST", "/", content=b"journal")
+        assert server.requests == []
+        send_next_by(time.monotonic() + 60)
+        assert client.request("POST", "/").status == 200
+        send_next_by(time.monotonic() - 0.01)
+        send_next_by(None)
+        assert client.request("POST", "/").status == 200
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ The lease is 90 s (60 s for a request, 30 s to settle).
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.erps.port import ErpDocument
+from include.erps.port import Draft, ErpDocument
 from include.errors import (
     Conflict,
     Held,
@@ -27,6 +29,7 @@ from include.errors import (
 )
 from include.ledger import tables
 from include.ledger.database import Ledger, LedgerBusy
+from include.transport import HttpClient, NotSent
 from tests.include.ledger.company import START, Company, expense, report
 from tests.include.ledger.fake_erp import (
     FakeErp,
@@ -395,6 +398,30 @@ def test_a_failed_second_look_up_does_not_count_as_empty(ready: Company) -> None
     with pytest.raises(Retryable, match="once more in 30 s"):
         ready.poster(erp).post(KEY)
     assert erp.count("create") == 1
+
+
+def test_a_worker_that_stands_still_between_lease_and_request_sends_nothing(
+    ready: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.ledger.posting.STALE_LEASE_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        http = HttpClient(f"http://127.0.0.1:{server.getsockname()[1]}", request_timeout_s=1)
+
+        def stands_still(erp: FakeErp, draft: Draft, before_send: Callable[[str], None]) -> ErpDocument:
+            before_send("<document/>")
+            time.sleep(0.1)
+            try:
+                http.request("POST", "/", content=b"<document/>")
+            except NotSent as error:
+                raise NotExecuted(str(error)) from None
+            raise AssertionError("it was sent")
+
+        erp = FakeErp([stands_still])
+        assert ready.poster(erp).post(KEY).state == "posted"
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert outcomes(ready) == ["not_executed", "posted"]
 
 
 class Remembering(FakeErp):
