@@ -98,12 +98,13 @@ class SoapCalls:
     def envelope(self, operation: Operation, policy: etree._Element | None = None, /, **arguments: Any) -> Envelope:
         """Build a request; ``policy`` is a ``GetPolicyByOperationResult``, echoed as it came."""
         root = self._client.create_message(self._service, operation, **arguments)
+        content = etree.tostring(root, encoding="utf-8", xml_declaration=True)
         if policy is not None:
-            echoed = deepcopy(policy)
-            echoed.tag = f"{{{GP}}}policy"
+            # As text, with every prefix that it declares: the name of a type in `xsi:type` means nothing without its own.
             (call,) = root.iter(f"{{{GP}}}{operation}")
-            call.append(echoed)
-        return Envelope(operation, etree.tostring(root, encoding="utf-8", xml_declaration=True))
+            before, end, after = content.rpartition(f"</{call.prefix}:{operation}>".encode())
+            content = before + _as_policy(policy) + end + after
+        return Envelope(operation, content)
 
     def ask(self, operation: Operation, /, **arguments: Any) -> etree._Element:
         """A call without effect, repeated when its answer is lost; see :meth:`send`.
@@ -172,6 +173,13 @@ class SoapCalls:
 
     def _raw(self, answer: Answer) -> str:
         return self.masked(answer.body.decode("utf-8", "replace")[:20_000])
+
+
+def _as_policy(result: etree._Element) -> bytes:
+    """A ``GetPolicyByOperationResult`` as the ``policy`` that a create carries."""
+    policy = deepcopy(result)
+    policy.tag = f"{{{GP}}}policy"
+    return etree.tostring(policy, encoding="utf-8", with_tail=False)
 
 
 def local(element: etree._Element) -> str:

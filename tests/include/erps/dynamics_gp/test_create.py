@@ -103,6 +103,40 @@ def test_the_policy_is_read_before_the_evidence_is_kept(connect: Connect, box: S
     assert box.operations("dynamics_gp").count("GetPolicyByOperation") == 1
 
 
+def test_a_policy_with_types_is_echoed_with_the_prefixes_that_they_need(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    """In the default namespace, under another prefix of the same one, and under one that nothing else uses."""
+    gp = "http://schemas.microsoft.com/dynamics/gp/2006/01"
+    policy = (
+        '<Key><Id>ffa3b9a6-fa25-47a2-8179-cb37c695455e</Id></Key><Behaviors><Behavior xsi:type="Behavior">'
+        '<Name>A &amp; b é</Name><Value xsi:type="xsd:string">1</Value><Other xsi:type="q:Other"/></Behavior></Behaviors>'
+    )
+    body = (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"><s:Body>'
+        f'<GetPolicyByOperationResponse xmlns="{gp}" xmlns:q="{gp}"><GetPolicyByOperationResult>{policy}'
+        "</GetPolicyByOperationResult></GetPolicyByOperationResponse></s:Body></s:Envelope>"
+    )
+    box.faults.add(Fault("dynamics_gp", "GetPolicyByOperation", Status(200, body)))
+    sent: list[str] = []
+    with pytest.raises((Rejected, UnknownOutcome)):  # the sandbox's own policy is another one
+        connect().create(journal(), sent.append)
+    root = etree.fromstring(sent[0].encode())
+    (call,) = root.iter(f"{{{gp}}}CreateGLTransaction")
+    assert [etree.QName(one).localname for one in call] == ["glTransaction", "context", "policy"]
+    kind = "{http://www.w3.org/2001/XMLSchema-instance}type"
+    typed = [one for one in call[2].iter() if one.get(kind) is not None]
+    named = [(one.nsmap[prefix or None], name) for one in typed for prefix, _, name in [split(one.get(kind))]]
+    assert named == [(gp, "Behavior"), ("http://www.w3.org/2001/XMLSchema", "string"), (gp, "Other")]
+    assert call[2].findtext(f".//{{{gp}}}Name") == "A & b é"
+
+
+def split(qualified: str | None) -> tuple[str, str, str]:
+    prefix, colon, name = (qualified or "").rpartition(":")
+    return prefix, colon, name
+
+
 def test_no_policy_no_journal(connect: Connect, box: Sandbox, company: Company) -> None:
     box.faults.add(Fault("dynamics_gp", "GetPolicyByOperation", Status(500, SYSTEM)))
     with pytest.raises(NotExecuted, match="policy of new journals"):
