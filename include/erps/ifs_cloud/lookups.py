@@ -351,7 +351,11 @@ class Lookups:
         path = self._path(self._names.posting, self._names.posting_set + odata.key(parts))
         answer = self._session.read(path, f"voucher {kind}/{year}/{number}")
         if answer is not None:
-            return text(object_of(answer), "VoucherStatus")
+            body = object_of(answer)
+            if whole(body, "VoucherNo") != number:
+                raise Unreadable("it is another voucher")
+            # A projection that tells no status knows no cancelled vouchers.
+            return None if body.get("VoucherStatus") is None else text(body, "VoucherStatus")
         # Gone since its rows were read: to the ledger, or deleted.
         if key in self._by_voucher(self._names.ledger, self._names.ledger_set, serie, reference):
             return None

@@ -55,6 +55,27 @@ def test_a_voucher_that_awaits_approval_is_live(connect: Connect, company: Compa
     assert (found.live, found.status) == (True, "AwaitingApproval")
 
 
+@pytest.mark.parametrize("status", ["", ',"VoucherStatus":null'], ids=["absent", "null"])
+def test_a_voucher_whose_status_is_not_told_is_live(
+    connect: Connect, box: Sandbox, company: Company, status: str
+) -> None:
+    company.enter_voucher(TWO, day=DAY, reference="R00AbC")
+    body = f'{{"Company":"10","VoucherType":"M","AccountingYear":"2026","VoucherNo":"2026000001"{status}}}'
+    box.faults.add(Fault("ifs_cloud", "Voucher", Status(200, body)))
+    (found,) = connect().find(journal())
+    assert (found.number, found.live, found.status) == ("M/2026/2026000001", True, None)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"VoucherNo":7}', '{"error":{}}'], ids=["empty", "another", "error"])
+def test_an_answer_that_is_not_the_voucher_is_a_failed_look_up(
+    connect: Connect, box: Sandbox, company: Company, body: str
+) -> None:
+    company.enter_voucher(TWO, day=DAY, reference="R00AbC")
+    box.faults.add(Fault("ifs_cloud", "Voucher", Status(200, body)))
+    with pytest.raises(LookupFailed, match="not reliable"):
+        connect().find(journal())
+
+
 def test_two_vouchers_under_one_reference_are_two(connect: Connect, company: Company) -> None:
     company.enter_voucher(TWO, day=DAY, reference="R00AbC", in_ledger=True)
     company.enter_voucher([("4010", "1.00"), ("2410", "-1.00")], day=date(2026, 10, 1), reference="R00AbC")
