@@ -16,7 +16,8 @@ import importlib.util
 import json
 import logging
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -290,6 +291,18 @@ class WindowsAuth(httpx.Auth):
         if self._refused_before is not None:
             self._refused_before.note()
         return Misconfigured(self._refused)
+
+
+@contextmanager
+def nothing_executed() -> Iterator[None]:
+    """Around a request with an effect: a log-on that fails is a request that was not carried out.
+
+    :raises NotSent: the account was refused. Who asks GP anything after that hears of it as :class:`Misconfigured`.
+    """
+    try:
+        yield
+    except Misconfigured as error:
+        raise NotSent(str(error)) from None
 
 
 def has_kerberos() -> bool:

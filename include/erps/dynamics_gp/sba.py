@@ -29,7 +29,7 @@ from include.erps.dynamics_gp.sba_calls import REFUSED, NoEnvelope, Reply, SbaCa
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.dynamics_gp.soap_journals import SEQUENCE_STEP
 from include.erps.port import DocumentsAsked, Draft, ErpDocument
-from include.errors import LookupFailed, NotExecuted, Rejected, UnknownOutcome
+from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnknownOutcome
 from include.transport import HttpClient, NoAnswer, NotSent
 
 # Of a cost center.
@@ -249,7 +249,10 @@ class SbaCompany:
         if reply.status == 409 and "BatchUnavailable" in reply.codes:
             raise NotExecuted(f"{name} was not taken: {words}", self._settings.busy_delay_s)
         if reply.status in (403, 404) and reply.messages:
-            self._calls.require_access(reply)
+            try:
+                self._calls.require_access(reply)
+            except Misconfigured as error:
+                raise Rejected(f"{name}: Dynamics GP refused it: {error}", reply.raw) from None
         if reply.status in REFUSED and reply.messages:
             raise Rejected(f"{name}: Dynamics GP refused it: {words}", reply.raw)
         raise UnknownOutcome(

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from include import strict_json
+from include.erps.dynamics_gp.auth import nothing_executed
 from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.errors import LookupFailed, Misconfigured, Rejected, Retryable
 from include.transport import Answer, HttpClient
@@ -151,11 +152,13 @@ class SbaCalls:
     def post_once(self, path: str, content: bytes) -> Reply:
         """Send a document, once.
 
-        :raises include.transport.NotSent: not reached. :raises include.transport.NoAnswer: no answer.
+        :raises include.transport.NotSent: not reached, or not let in. :raises include.transport.NoAnswer: no answer.
         :raises NoEnvelope: not an answer of the service.
         """
         headers = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8"}
-        return self.reply(self._http.request("POST", path, content=content, headers=headers))
+        with nothing_executed():
+            answer = self._http.request("POST", path, content=content, headers=headers)
+        return self.reply(answer)
 
     def put(self, subject: str, path: str, content: bytes) -> None:
         """Set a state, which may be repeated.

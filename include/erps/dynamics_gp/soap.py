@@ -15,6 +15,7 @@ from typing import Any, Literal
 import zeep
 from lxml import etree
 
+from include.erps.dynamics_gp.auth import nothing_executed
 from include.errors import Misconfigured
 from include.transport import Answer, HttpClient
 
@@ -120,8 +121,10 @@ class SoapCalls:
 
         :raises Fault: the server's refusal. :raises NoEnvelope: anything else than an answer to this operation.
         :raises Misconfigured: the account may not, or there is no such service.
+        :raises include.transport.NotSent: not reached, or not let in. :raises include.transport.NoAnswer: no answer.
         """
-        answer = self._http.request("POST", self._path, **_options(envelope))
+        with nothing_executed():
+            answer = self._http.request("POST", self._path, **_options(envelope))
         return self._read(envelope.operation, answer), self._raw(answer)
 
     def masked(self, text: str) -> str:

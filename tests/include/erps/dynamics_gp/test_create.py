@@ -10,7 +10,7 @@ from include.sandbox.dynamics_gp import Company, DynamicsGp
 from include.sandbox.faults import Fault, Replace, Status
 from include.sandbox.server import Sandbox
 from tests.include.erps.adapter import Tokens
-from tests.include.erps.dynamics_gp.conftest import DAY, NAME, NOW, Connect, journal
+from tests.include.erps.dynamics_gp.conftest import DAY, LOGIN, NAME, NOW, Connect, journal
 
 GP = "{http://schemas.microsoft.com/dynamics/gp/2006/01}"
 SYSTEM = (
@@ -212,11 +212,38 @@ def test_an_operation_that_the_server_does_not_know(connect: Connect, box: Sandb
     ],
     ids=["company", "tenant", "path"],
 )
-def test_a_wrong_sba_address_is_a_settings_fault(
+def test_a_create_at_a_wrong_sba_address_is_refused_and_says_which_setting(
     connect: Connect, company: Company, changes: dict[str, object], words: str
 ) -> None:
-    with pytest.raises(Misconfigured, match=words):
+    with pytest.raises(Rejected, match=words):
         connect(api="sba", **changes).create(journal(), nothing)
+    assert company.journals == []
+
+
+@pytest.mark.parametrize("code", ["NotMapped", "CompanyAccess", ""], ids=["user", "company", "unnamed"])
+def test_a_create_that_the_account_may_not_make_is_refused(
+    connect: Connect, box: Sandbox, company: Company, code: str
+) -> None:
+    body = f'{{"Status":{{"Code":403}},"Messages":[{{"Level":"Error","Code":"{code}","Text":"No."}}]}}'
+    box.faults.add(Fault("dynamics_gp", "POST JournalEntries", Status(403, body)))
+    with pytest.raises(Rejected, match="Windows account"):
+        connect(api="sba").create(journal(), nothing)
+
+
+def test_an_account_that_is_shut_out_before_the_create_posts_nothing(
+    connect: Connect, gp: DynamicsGp, company: Company, api: str
+) -> None:
+    erp = connect(api=api)
+    draft = erp.check([journal()])[0].draft
+
+    def shut_out(document: str) -> None:
+        gp.door.accounts[LOGIN.casefold()].disabled = True
+        gp.door.expire()
+
+    with pytest.raises(NotExecuted, match="refused the Windows account"):
+        erp.create(draft, shut_out)
+    with pytest.raises(Misconfigured, match="refused the Windows account"):
+        erp.find(draft)
     assert company.journals == []
 
 
