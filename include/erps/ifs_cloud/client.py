@@ -130,9 +130,13 @@ class IfsCloudErp:
         problems = self._settings.problems(draft)
         if problems:
             raise Rejected(f"{draft.reference} is not sent: {problems[0].message}. {problems[0].fix}")
-        for _ in range(self._settings.create_sends):
-            template = self._template(draft)
-            answer = self._sent(draft, template, before_send)
+        for sends in range(self._settings.create_sends):
+            try:
+                answer = self._sent(draft, self._template(draft), before_send)
+            except Misconfigured as error:
+                if sends == 0:
+                    raise
+                raise NotExecuted(f"{draft.reference} was not carried out, and: {error}") from None
             try:
                 return self._outcomes.created(draft, answer)
             except OutOfDate:
@@ -207,8 +211,9 @@ class IfsCloudErp:
     def _prove_absent(self, draft: Draft) -> None:
         try:
             found = self.find(draft)
-        except Retryable as error:
-            raise NotExecuted(f"{draft.reference} was not carried out, and: {error}", error.delay_s) from None
+        except (Retryable, Misconfigured) as error:
+            delay_s = error.delay_s if isinstance(error, Retryable) else None
+            raise NotExecuted(f"{draft.reference} was not carried out, and: {error}", delay_s) from None
         if found:
             raise NotExecuted(
                 f"{draft.reference} was not carried out, because IFS has {found[0].number} under this reference by now: it is "

@@ -305,6 +305,25 @@ def test_the_templates_address_may_be_given_whole(connect: Connect, box: Sandbox
         connect(template_path="VoucherSet/Own_Default()").create(journal(), lambda _: pytest.fail("sent"))
 
 
+@pytest.mark.parametrize("operation", ["HoldRows", "Template"])
+def test_what_fails_after_an_out_of_date_create_leaves_no_doubt_about_it(
+    connect: Connect, box: Sandbox, company: Company, operation: str
+) -> None:
+    unauthorized = Status(401, '{"error":{"message":"Unauthorized"}}')
+    client = connect()
+    client.find(journal())
+
+    def before_send(_: str) -> None:
+        box.faults.add(
+            Fault("ifs_cloud", "Create", Status(412, "")),
+            Fault("ifs_cloud", operation, unauthorized, times=9),
+        )
+
+    with pytest.raises(NotExecuted, match="was not carried out, and"):
+        client.create(journal(), before_send)
+    assert company.vouchers == []
+
+
 @pytest.mark.parametrize(
     "body",
     ['{"error":{"message":"Try again."}}', "{}", '{"@odata.etag":"W/\\"x\\"","Company":"20","UserGroup":"AC"}'],
