@@ -128,6 +128,7 @@ class Case:
                 "policies": ["A1"],
                 "mark_exported": LABEL if erp.marks else None,
                 "request_timeout_s": self.timeout_s,
+                "file_ready_within_s": self.timeout_s,
             },
             "erp": _changed(
                 self.company.erp_section("erp_acme", "pool"),
