@@ -25,7 +25,6 @@ class Tokens:
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
         self.written: list[str] = []
-        self.turns = 0
 
     def read(self, name: str) -> str | None:
         return self.kept.get(name)
@@ -39,7 +38,6 @@ class Tokens:
 
     @contextmanager
     def renewing(self, name: str) -> Iterator[None]:
-        self.turns += 1
         yield
 
 
