@@ -52,7 +52,8 @@ def voucher(draft: Draft, template: Mapping[str, Any], settings: IfsCloudSetting
             _row(number, line, draft, settings) for number, line in enumerate(draft.sent_lines, start=1)
         ],
     }
-    return json.dumps({**taken, **ours}, ensure_ascii=False)
+    # A decimal that the template gave as a number goes back as the text that the content type promises.
+    return json.dumps({**taken, **ours}, ensure_ascii=False, default=str)
 
 
 def _row(number: int, line: Line, draft: Draft, settings: IfsCloudSettings) -> dict[str, str]:

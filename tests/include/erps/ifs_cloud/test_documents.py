@@ -73,6 +73,12 @@ def test_the_user_group_of_the_tenant_file_wins_and_one_is_needed() -> None:
         voucher(journal(), {**TEMPLATE, "UserGroup": None}, settings())
 
 
+def test_a_decimal_of_the_template_goes_back_as_a_text() -> None:
+    template = {"UserGroup": "AC", "CurrencyRate": Decimal("1.00"), "Correction": False}
+    sent = json.loads(voucher(journal(), template, settings()))
+    assert (sent["CurrencyRate"], sent["Correction"]) == ("1.00", False)
+
+
 def test_the_code_parts_of_the_tenant_file_are_used() -> None:
     draft = journal("R1", Line(1, "4010", 1, {"plant": "P1", "project": "X"}), Line(2, "2410", -1))
     rows = json.loads(voucher(draft, TEMPLATE, settings(code_parts={"plant": "F", "project": "J"})))["VoucherRowArray"]
