@@ -62,7 +62,8 @@ class _Planner:
         return False
 
     def _is_approved(self, report: ReportFacts) -> bool:
-        return report.status in self.tenant.expensify.states
+        # A state that cannot be read says neither: silence would lose the report, so its own check holds it.
+        return report.status is None or report.status in self.tenant.expensify.states
 
     def _is_released(self, claim: tuple[str, str, str]) -> bool:
         """The claim belongs to a report that this plan reads afresh, in a journal that may still change."""

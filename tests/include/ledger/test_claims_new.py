@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from include.ledger import runs
+from include.ledger import runs, tables
 from tests.include.ledger.company import DAY, Company, expense, no_expenses, report
 from tests.include.ledger.plain_erp import PlainErp
 
@@ -177,6 +177,41 @@ def test_a_labelled_report_that_the_ledger_does_not_know_is_a_finding(company: C
     company.claim(report("R1"), labelled=frozenset({"R1"}))
     assert company.findings() == [("already_exported", "R1", None)]
     assert company.journal_keys() == []
+
+
+@pytest.mark.parametrize(
+    ("defects", "code"),
+    [((), "no_state"), (("status 'Settled' is not a known value",), "unreadable")],
+    ids=["missing", "unknown_word"],
+)
+def test_a_report_whose_state_cannot_be_read_is_held_and_not_passed_over(
+    company: Company, defects: tuple[str, ...], code: str
+) -> None:
+    company.claim(report("R1", status=None, defects=defects))
+    company.check()
+    assert company.booked() == {"20261120-1": ["R1-x"]}
+    assert (company.states(), company.reasons("20261120-1")) == ({"20261120-1": "held"}, [code])
+    company.claim(report("R1"))
+    company.check()
+    assert company.states() == {"20261120-1": "ready"}
+
+
+def test_a_checked_report_that_loses_its_state_waits(company: Company) -> None:
+    company.claim(report("R1"))
+    company.check()
+    company.claim(report("R1", status=None))
+    company.check()
+    assert (company.states(), company.reasons("20261120-1")) == ({"20261120-1": "held"}, ["no_state"])
+
+
+def test_a_posted_report_that_loses_its_state_is_no_finding(company: Company) -> None:
+    company.claim(report("R1"))
+    company.check()
+    with company.ledger.write() as connection:
+        this = tables.journal.c.journal_key == "20261120-1"
+        connection.execute(tables.journal.update().where(this).values(state="posted", frozen=True))
+    company.claim(report("R1", status=None))
+    assert company.findings() == []
 
 
 def test_a_report_that_is_not_approved_or_not_asked_for_is_left_alone(company: Company) -> None:
