@@ -61,8 +61,8 @@ class Totals:
 
 
 def _identifier(value: object) -> str | None:
-    """An ID as text. Whole numbers are tolerated; a float has lost digits already."""
-    if isinstance(value, str) and value.strip():
+    """An ID as text. Whole numbers are tolerated; a float has lost digits already, a NUL fits no database."""
+    if isinstance(value, str) and value.strip() and "\x00" not in value:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

@@ -525,8 +525,8 @@ def test_a_part_without_its_start_is_refused(started: dict[str, Any]) -> None:
         list(read_export([line("X", **started), *rendering()]))
 
 
-# Half a surrogate pair has no UTF-8 form; the server's own encoder never writes one.
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+# Half a surrogate pair has no UTF-8 form; the server's own encoder never writes one. A NUL is replaced.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 CENTS = st.integers(min_value=-(10**15) + 1, max_value=10**15 - 1)
 
 
@@ -554,9 +554,19 @@ def test_any_text_and_any_amount_come_back_unchanged(
     assert expense.defects == ()
 
 
+def test_a_nul_is_shown_as_a_replacement_and_never_part_of_an_id() -> None:
+    expense = one_expense(transactionID="1", merchant="Ca\x00fe", amount="1\x00")
+    assert (expense.merchant, expense.amount) == ("Ca\ufffdfe", None)
+    assert expense.defects == (Defect("amount", "not_a_number", "1\ufffd"),)
+    with pytest.raises(IncompleteExport, match="an expense without a transactionID"):
+        one_expense(transactionID="1\x00", amount=1)
+
+
 @given(
     st.lists(
-        st.text(st.characters(exclude_characters="\\", exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=6
+        st.text(st.characters(exclude_characters="\\\x00", exclude_categories=["Cs"]), min_size=1),
+        min_size=1,
+        max_size=6,
     )
 )
 def test_any_joined_tag_comes_apart_into_its_levels(names: list[str]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from include.accounting.window import Window
 from include.ledger import runs, tables
+from include.ledger.reading import reading_of
 from tests.include.ledger.company import DAY, Company, expense, no_expenses, report
+from tests.include.ledger.exports import archive, expense_record, part, report_record
 from tests.include.ledger.plain_erp import PlainErp
 
 NEXT_DAY = date(2026, 11, 21)
@@ -362,3 +365,21 @@ class TestPayables:
         assert payer.journal("R1").kind == "bill"
         assert payer.lines("R1") == [("6100", -700), ("AP", 700)]
         assert payer.journal("R1").draft().control_total_cents == -700
+
+
+def test_a_character_that_no_database_takes_holds_its_report_and_stops_no_other(company: Company) -> None:
+    began = datetime(2026, 11, 21, tzinfo=UTC)
+    found = [
+        (report_record("R1", reportName="Tr\x00ip"), [expense_record("1", "Me\x00als", merchant="Ca\x00fe")]),
+        (report_record("R2", approved="2026-11-19 18:00:00"), [expense_record("2", "Meals", merchant="Ca\x00fe")]),
+        (report_record("R3", approved="20\x00"), [expense_record("3", "Meals")]),
+    ]
+    lines = archive(part(began, found))
+    reading = reading_of(lines, company.tenant, window=Window(began - timedelta(days=3), began, began))
+    company.claim(*reading.read.values())
+    company.check()
+    assert company.states() == {"20261119-1": "ready", "20261120-1": "held", "R3": "held"}
+    assert company.reasons("20261120-1") == ["category_unmapped"]
+    assert [row["merchant"] for row in company.rows(tables.expense, tables.expense.c.transaction_id == "2")] == [
+        "Ca\ufffdfe"
+    ]
