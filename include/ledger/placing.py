@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from include.accounting.checks import control_total
 from include.accounting.money import written
 from include.accounting.reasons import Reason
 from include.accounting.reports import ExpenseFacts, ReportFacts
@@ -43,6 +44,8 @@ class _Planner:
         )
         new = [report for report in by_id if self._place(report)]
         self._opening.open_all(new)
+        if self.tenant.expensify.control_total == "warn":
+            self._tell_differing_totals()
         return self.result
 
     def _place(self, report: ReportFacts) -> bool:
@@ -251,6 +254,16 @@ class _Planner:
     def _find(self, kind: str, report: ReportFacts, journal_key: str | None, message: str) -> None:
         mark = f"{kind}:{report.report_id}:{report.fingerprint()}:{report.approved_day}:{report.status}"
         self.result.found.append(Found(kind, report.report_id, journal_key, message, mark))
+
+    def _tell_differing_totals(self) -> None:
+        """Where the tenant file only warns, a report is posted although its expenses do not add up to its total."""
+        joined = {report_id: key for key, report_id in reversed(self.result.joined)}
+        for report in self.result.updated.values():
+            for reason in control_total(report) if self._is_approved(report) else ():
+                known = next(iter(self.snapshot.members.get(report.report_id, ())), None)
+                key = joined.get(report.report_id, known)
+                mark = f"control_total:{report.report_id}:{report.fingerprint()}"
+                self.result.found.append(Found("control_total", report.report_id, key, reason.message, mark))
 
     def _reopenable(self, report_id: str) -> list[str] | None:
         """Journals that the report left and that are closed for being empty: they come back under the same key."""

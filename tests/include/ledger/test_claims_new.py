@@ -143,6 +143,17 @@ def test_a_report_that_nets_to_zero_altogether_is_closed_with_its_claims(company
     assert company.booked() == {"20261120-1": ["1", "2"]}
 
 
+def test_a_total_that_differs_is_posted_with_a_finding_where_the_tenant_only_warns(new_company: NewCompany) -> None:
+    company = new_company(expensify={"control_total": "warn"})
+    company.claim(report("R1", total_cents=900), report("R2"))
+    company.claim(report("R1", total_cents=900, name="Renamed"))
+    company.check()
+    assert company.states() == {"20261120-1": "ready"}
+    assert company.findings() == [("control_total", "R1", "20261120-1")]
+    (row,) = company.rows(tables.finding)
+    assert row["message"] == "The expenses add up to 10.00, the report says 9.00"
+
+
 def test_before_start_date_is_a_finding_once_and_never_a_journal(company: Company) -> None:
     early = report("R1", day=date(2026, 10, 31))
     for _ in range(2):
