@@ -379,11 +379,6 @@ class Tenant(_Section):
         credit = self.posting.credit
         if self.erp.document_kind == "journal" and credit.reimbursable is None:
             raise ValueError("`posting.credit.reimbursable` is required: the account that balances employees' expenses")
-        if self.company_card != "exclude" and credit.company_card is None:
-            raise ValueError(
-                "`posting.credit.company_card` is required (or set `posting.company_card: exclude`): the account that "
-                "balances company card expenses"
-            )
         cards = list(credit.company_card.by_card.values()) if credit.company_card else []
         default_card = [credit.company_card.default] if credit.company_card else []
         for account in [credit.reimbursable, credit.already_reimbursed, *cards, *default_card]:

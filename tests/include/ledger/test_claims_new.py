@@ -103,6 +103,15 @@ def test_company_cards_get_a_journal_of_their_own(new_company: NewCompany, per: 
     assert company.lines(f"{key}-C") == [("6100", 700), ("2160", -700)]
 
 
+def test_without_a_card_account_only_a_card_expense_is_held(new_company: NewCompany) -> None:
+    company = new_company(posting={"per": "report", "credit": {"company_card": None}})
+    company.claim(report("R1"), report("R2", expense("2"), expense("3", reimbursable=False, bank="Amex Corp")))
+    company.check()
+    assert company.states() == {"R1": "ready", "R2": "held"}
+    (reason,) = company.journal("R2").reasons
+    assert reason.message == "Company card 'Amex Corp' has no balancing account"
+
+
 def test_a_report_of_card_expenses_only_has_only_the_card_journal(new_company: NewCompany) -> None:
     company = new_company(posting={"per": "report", "company_card": "journal"})
     company.claim(report("R1", expense("1", 700, reimbursable=False)))

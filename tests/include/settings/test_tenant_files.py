@@ -133,7 +133,6 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
         changed(('    reimbursable: "2150-00"\n', "")),
         ["`posting.credit.reimbursable` is required"],
     ),
-    "no card account": (changed(('    company_card: "2160-00"\n', "")), ["`posting.credit.company_card` is required"]),
     "isolate per report": (
         changed(("  currency: USD", "  currency: USD\n  per: report")) + "hold: {isolate: true}\n",
         ["`hold.isolate` works with `posting.per: day` only"],
