@@ -252,7 +252,8 @@ def _expense(record: dict[str, Any], report_id: str) -> Expense:
         modified_amount=cents(record, "modifiedAmount", found),
         converted_amount=cents(record, "convertedAmount", found),
         currency=text(record, "currency", found),
-        currency_conversion_rate=number(record, "currencyConversionRate", found),
+        # A number or any text, and no amount is made of it: unreadable, it stops nothing.
+        currency_conversion_rate=number(record, "currencyConversionRate", []),
         created=moment(record, "created", found),
         modified_created=moment(record, "modifiedCreated", found),
         inserted=moment(record, "inserted", found),

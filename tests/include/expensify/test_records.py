@@ -554,6 +554,12 @@ def test_any_text_and_any_amount_come_back_unchanged(
     assert expense.defects == ()
 
 
+@pytest.mark.parametrize("rate", ["4.1E-5", "1 EUR = 1.08 USD", "n/a"])
+def test_a_conversion_rate_in_words_holds_nothing(rate: str) -> None:
+    expense = one_expense(amount=1000, convertedAmount=1080, currencyConversionRate=rate)
+    assert (expense.currency_conversion_rate, expense.defects) == (None, ())
+
+
 def test_a_nul_is_shown_as_a_replacement_and_never_part_of_an_id() -> None:
     expense = one_expense(transactionID="1", merchant="Ca\x00fe", amount="1\x00")
     assert (expense.merchant, expense.amount) == ("Ca\ufffdfe", None)
