@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -161,6 +163,16 @@ def test_a_total_that_differs_is_posted_with_a_finding_where_the_tenant_only_war
     assert company.findings() == [("control_total", "R1", "20261120-1")]
     (row,) = company.rows(tables.finding)
     assert row["message"] == "The expenses add up to 10.00, the report says 9.00"
+
+
+def test_a_gl_code_that_no_account_can_have_is_held(new_company: NewCompany) -> None:
+    company = new_company(mapping={"gl_account": {"expensify_gl_code": True}})
+    # Random, because PostgreSQL packs an index's texts.
+    code = "".join(random.Random(7).choices(string.ascii_letters, k=6000))
+    company.claim(report("R1", expense("1", category="Odd", category_gl_code=code)), report("R2", day=NEXT_DAY))
+    company.check()
+    assert company.states() == {"20261120-1": "held", "20261121-1": "ready"}
+    assert company.reasons("20261120-1") == ["account_invalid"]
 
 
 def test_before_start_date_is_a_finding_once_and_never_a_journal(company: Company) -> None:
