@@ -78,7 +78,10 @@ class ExtractOperator(TenantOperator):
     ) -> list[ExportQuery]:
         """By ID, without the label filter; a second reading with it tells which unknown ones carry the label."""
         settings = tenant.expensify
-        queries = queries_for_reports(report_ids, settings.policies)
+        try:
+            queries = queries_for_reports(report_ids, settings.policies)
+        except ValueError as error:
+            raise Misconfigured(f"the run's report_ids are wrong: {error}. Write one ID per line") from None
         unknown = queue.unknown_reports(ledger, scope, report_ids)
         if settings.mark_exported and unknown:
             queries += [

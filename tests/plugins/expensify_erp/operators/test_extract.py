@@ -67,6 +67,12 @@ def test_days_in_the_wrong_order_are_refused_with_both(world: World) -> None:
     assert world.rows(WINDOW) == []
 
 
+def test_two_reports_on_one_line_are_refused_and_not_tried_again(world: World) -> None:
+    with pytest.raises(Misconfigured, match="'R1, R2' is no Expensify ID"):
+        world.run("manual", None, report_ids=["R1, R2"]).extract()
+    assert world.exported_reports() == []
+
+
 def test_named_reports_are_read_alone_and_in_whatever_state(world: World) -> None:
     world.report("R1")
     world.report("R2", status="Processing", approved="")
