@@ -12,7 +12,7 @@ import pytest
 from expensify_erp.hooks.archive import ArchiveHook
 
 from include.errors import Held, Misconfigured, Refused, Retryable
-from include.expensify import archive
+from include.expensify import archive, extraction
 from include.sandbox.faults import Delay, Fault, Truncate
 from tests.plugins.expensify_erp.operators.conftest import NOVEMBER_3, NOVEMBER_10, World
 
@@ -201,7 +201,10 @@ class TestArchive:
         assert {one.name for one in folder.iterdir()} >= {"young.export", "not_ours.txt"}
         assert not (folder / "old.export").exists()
 
-    def test_a_download_that_breaks_off_leaves_no_file_and_is_tried_again(self, world: World) -> None:
+    def test_a_download_that_breaks_off_leaves_no_file_and_is_tried_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(extraction, "DOWNLOAD_AGAIN_AFTER_S", (0.0, 0.0))
         for number in range(40):
             world.report(f"R{number}")
         world.sandbox.faults.add(Fault("expensify", "download", Truncate(300, clean=True), when="after", times=20))
