@@ -439,3 +439,13 @@ def test_dates_of_both_kinds_are_kept(company: Company) -> None:
     company.claim(report("R1"))
     (row,) = company.rows(tables.journal)
     assert (row["approval_date"], row["first_posting_date"], row["posting_date"]) == (DAY, DAY, DAY)
+
+
+def test_a_report_that_loses_its_approval_date_holds_its_day_also_where_the_runs_day_is_posted(
+    new_company: NewCompany,
+) -> None:
+    company = new_company(posting={"date": "run"})
+    company.claim(report("R1"))
+    company.claim(report("R1", day=None))
+    company.check()
+    assert (company.states(), company.reasons("20261120-1")) == ({"20261120-1": "held"}, ["no_approval_date"])

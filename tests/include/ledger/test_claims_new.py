@@ -82,6 +82,15 @@ def test_an_undated_report_is_held_under_its_own_id(company: Company) -> None:
     assert company.reasons("R1") == ["no_approval_date"]
 
 
+def test_an_undated_report_is_held_also_where_bad_ones_are_isolated_and_the_runs_day_is_posted(
+    new_company: NewCompany,
+) -> None:
+    company = new_company(posting={"date": "run"}, hold={"isolate": True})
+    company.claim(report("R1", day=None), report("R2"))
+    company.check()
+    assert company.states() == {"20261120-1": "ready", "R1": "held"}
+
+
 def test_an_undated_report_that_gets_its_date_is_posted_on_it_under_the_same_key(company: Company) -> None:
     company.claim(report("R1", day=None))
     company.claim(report("R1", day=NEXT_DAY))
