@@ -459,6 +459,18 @@ def test_states_in_the_words_of_pages_and_api(word: str, state: str) -> None:
     assert one_report(status=word).status == state
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_byte_order_mark_before_each_rendering_and_windows_line_ends_are_no_fault(plain: bool) -> None:
+    begin, *rest = rendering(({"reportID": "R1"}, [{"transactionID": "1"}]))
+    one = [b"\xef\xbb\xbf" + begin, *rest]
+    lines = [each.replace(b"\n", b"\r\n") for each in [*one, *one]]
+    assert verify(lines) == Totals(parts=0, renderings=2, reports=2, expenses=2, lines=10)
+    assert [report.report_id for report in read_export(lines, plain=plain) if isinstance(report, Report)] == [
+        "R1",
+        "R1",
+    ]
+
+
 def test_an_unknown_state_is_a_defect() -> None:
     report = one_report(status="Paid")
     assert report.status is None
