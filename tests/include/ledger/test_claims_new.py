@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from include.accounting.preview import preview_rows
 from include.accounting.window import Window
-from include.ledger import runs, tables
+from include.ledger import claims, runs, tables
 from include.ledger.reading import reading_of
 from tests.include.ledger.company import DAY, Company, expense, no_expenses, report
 from tests.include.ledger.exports import archive, expense_record, part, report_record
@@ -340,6 +341,17 @@ def test_one_report_above_the_limit_is_held_whole(company: Company, monkeypatch:
     company.check()
     assert company.states() == {"20261120-1": "held", "20261120-2": "ready"}
     assert company.reasons("20261120-1") == ["too_many_lines"]
+
+
+def test_a_preview_shows_a_report_whose_expenses_another_one_has(company: Company) -> None:
+    reading = company.reading(report("R1", expense("1")), report("R2", expense("1")))
+    _, _, outcomes = claims.prepare(company.ledger, company.scope, company.tenant, reading, company.run_day)
+    rows = preview_rows(outcomes.values())
+    assert [(row["key"], row["account"], row["amount"], len(row["reasons"])) for row in rows] == [
+        ("20261120-1", "6100", 1000, 0),
+        ("20261120-1", "2150", -1000, 0),
+        ("20261120-2", "?", 0, 1),
+    ]
 
 
 def test_new_journals_join_the_run_in_order(company: Company) -> None:
