@@ -98,9 +98,9 @@ class ExtractOperator(TenantOperator):
 
 def _mode(context: Context) -> Mode:
     params = context["params"]
-    if params.get("report_ids"):
+    if _named(context, "report_ids"):
         return "reports"
-    if params.get("journals"):
+    if _named(context, "journals"):
         return "journals"
     if params.get("from") or params.get("to"):
         return "range"
@@ -136,4 +136,4 @@ def _day(context: Context, name: str) -> date | None:
 
 
 def _named(context: Context, name: str) -> list[str]:
-    return [str(value).strip() for value in context["params"][name] if str(value).strip()]
+    return [str(value).strip() for value in context["params"].get(name) or () if str(value).strip()]

@@ -66,7 +66,7 @@ class TransformOperator(TenantOperator):
     ) -> list[str]:
         """Journals that this run carries besides its own new ones."""
         if run.mode == "journals":
-            wanted = [str(key).strip() for key in context["params"]["journals"]]
+            wanted = [str(key).strip() for key in context["params"]["journals"] if str(key).strip()]
             with ledger.read() as connection:
                 known = journals.fetch(connection, scope, wanted)
             missing = [key for key in wanted if key not in known]
