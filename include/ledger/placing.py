@@ -20,6 +20,8 @@ from include.ledger.opening import CARD, Opening
 from include.ledger.plan import Found, Plan, Reading, Snapshot
 from include.settings.tenant import Tenant
 
+_AFTER_APPROVAL = ("REIMBURSED", "ARCHIVED")
+
 
 def make_plan(reading: Reading, snapshot: Snapshot, tenant: Tenant, run_day: date) -> Plan:
     """Decide for every report read. See the module's rules."""
@@ -146,6 +148,13 @@ class _Planner:
             self._compare_with_posted(report, sent[0])
             keys += self._reopenable(report_id) or [] if self._is_approved(report) else []
         if not self._is_approved(report):
+            if keys and report.status in _AFTER_APPROVAL:
+                self._find(
+                    "left_unposted",
+                    report,
+                    keys[0],
+                    f"It is {report.status} now, which `expensify.states` leaves out: it left {keys[0]} and is not posted",
+                )
             self._leave(report_id, keys)
             self.result.updated[report_id] = report
         elif sent:

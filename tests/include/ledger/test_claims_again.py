@@ -253,6 +253,14 @@ def test_an_unapproved_report_leaves_and_the_empty_journal_closes(company: Compa
     assert company.lines("20261120-1") == []
 
 
+def test_a_report_that_leaves_for_a_state_the_tenant_leaves_out_is_a_finding(new_company: NewCompany) -> None:
+    company = new_company(expensify={"states": ["APPROVED"]})
+    company.claim(report("R1", expense("1", category="Gifts")))
+    company.claim(report("R1", expense("1", category="Gifts"), status="REIMBURSED"))
+    assert company.states() == {"20261120-1": "closed"}
+    assert company.findings() == [("left_unposted", "R1", "20261120-1")]
+
+
 def test_a_deleted_report_leaves_as_well(company: Company) -> None:
     company.claim(report("R1"), report("R2"))
     company.check()
