@@ -8,6 +8,7 @@
      │    ├── LeaseRunning    another process may be posting this journal: wait until its lease ends
      │    └── UnknownOutcome  a create was sent and its effect is not known: wait, then look it up
      ├── NotExecuted          the ERP certainly did not carry out the create: look up, then create again
+     │    └── ReferenceTaken  because it has a document under our reference already: perhaps ours, the look-up tells
      └── Refused              trying again without a person changes nothing
           ├── Held            a rule of ours stops the journal: mapping, period, control total
           ├── Rejected        the ERP refused the document in its own words
@@ -63,6 +64,18 @@ class NotExecuted(ExpenseError):
     def __init__(self, message: str, delay_s: float | None = None) -> None:
         super().__init__(message)
         self.delay_s = delay_s
+
+
+class ReferenceTaken(NotExecuted):
+    """A create was refused because the reference is in use. Refused so again after a look-up that shows no such document, it
+    is a refusal: asking a third time changes nothing.
+
+    ``raw_answer`` is the ERP's answer without secrets.
+    """
+
+    def __init__(self, message: str, raw_answer: str | None = None) -> None:
+        super().__init__(message)
+        self.raw_answer = raw_answer
 
 
 class Refused(ExpenseError):

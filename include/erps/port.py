@@ -180,7 +180,8 @@ class Erp(Protocol):
         ``before_send`` is called with the document (no secrets) right before the one request that has the effect:
         after any log-on, token or template request. When it raises, nothing is sent.
 
-        :raises Rejected: definite refusal. :raises NotExecuted: definitely not carried out.
+        :raises Rejected: definite refusal. :raises NotExecuted: definitely not carried out;
+            :class:`include.errors.ReferenceTaken` where the ERP says that it has the reference already.
         :raises UnknownOutcome: anything else.
         """
 

@@ -31,6 +31,7 @@ from include.errors import (
     ExpenseError,
     Held,
     NotExecuted,
+    ReferenceTaken,
     Refused,
     Rejected,
     Retryable,
@@ -135,6 +136,7 @@ class Poster:
 
     def _carry_out(self, journal: Journal, attempt_id: int) -> Posted:
         draft = journal.draft()
+        is_taken = False
         for round_ in range(1, MOST_CREATES + 1):
             try:
                 erp = self._open_erp()
@@ -152,6 +154,9 @@ class Poster:
             except Rejected as error:
                 raise self._reject(journal, attempt_id, error) from None
             except NotExecuted as error:
+                if is_taken and isinstance(error, ReferenceTaken):
+                    raise self._reject(journal, attempt_id, _unseen(error)) from None
+                is_taken = isinstance(error, ReferenceTaken)
                 again = self._not_executed(journal, attempt_id, error, last=round_ == MOST_CREATES)
                 if again is None:
                     raise Retryable(
@@ -343,6 +348,15 @@ class Poster:
 def _said(error: Exception) -> str:
     """Our own errors speak for themselves; what others say may hold an address or a secret."""
     return str(error) if isinstance(error, ExpenseError) else type(error).__name__
+
+
+def _unseen(error: ReferenceTaken) -> Rejected:
+    """The ERP says twice that it has the reference, and the look-up in between shows nothing."""
+    return Rejected(
+        f"{error}, but its look-up shows no such document: find out there what uses the reference (a registered, reversed or "
+        "otherwise hidden document)",
+        error.raw_answer,
+    )
 
 
 def refusal(journal: Journal) -> Refused:

@@ -19,7 +19,7 @@ from include.erps.acumatica import values
 from include.erps.acumatica.settings import BILL, DEBIT_ADJUSTMENT, AcumaticaSettings
 from include.erps.acumatica.values import NEW, Record, Unreadable
 from include.erps.port import Draft, ErpDocument, Kind
-from include.errors import NotExecuted, Rejected, UnknownOutcome
+from include.errors import NotExecuted, ReferenceTaken, Rejected, UnknownOutcome
 from include.transport import Answer
 
 _REFUSED = frozenset({400, 403, 404, 406, 412, 415})
@@ -86,8 +86,8 @@ class Outcomes:
         text = self.masked("; ".join(found[:20]))
         if self.settings.errors.says("duplicate", text):
             # Perhaps it is ours, from an attempt whose answer was lost: the look-up tells.
-            return NotExecuted(
-                f"Acumatica has a document with the vendor reference {draft.reference} already: {text[:300]}"
+            return ReferenceTaken(
+                f"Acumatica has a document with the vendor reference {draft.reference} already ({text[:300]})", raw
             )
         return Rejected(f"Acumatica refused {draft.reference}: {text or 'without a reason (HTTP 422)'}", raw)
 

@@ -21,6 +21,7 @@ from include.errors import (
     LookupFailed,
     Misconfigured,
     NotExecuted,
+    ReferenceTaken,
     Rejected,
     Retryable,
     UnknownOutcome,
@@ -339,6 +340,23 @@ def test_not_executed_three_times_gives_the_journal_back_frozen(ready: Company) 
     assert ready.journal(KEY).total_debit_cents == 1500
     assert ready.findings() == [("changed_after_posting", "R1", KEY)]
     assert ready.poster(erp).post(KEY).state == "posted", "the lease was released"
+
+
+def test_a_reference_that_is_taken_is_looked_up_and_adopted(ready: Company) -> None:
+    erp = FakeErp([raising(ReferenceTaken("it has the invoice already"), stored=True)])
+    assert ready.poster(erp).post(KEY).document_number == "412"
+    assert erp.calls == ["find", "create", "find", "complete"]
+    assert outcomes(ready) == ["not_executed", "adopted"]
+
+
+def test_a_reference_that_is_taken_by_what_no_look_up_shows_is_a_refusal(ready: Company) -> None:
+    taken = raising(ReferenceTaken("it has the invoice already", "<exists/>"))
+    erp = FakeErp([taken, taken, taken])
+    with pytest.raises(Rejected, match="already, but its look-up shows no such document"):
+        ready.poster(erp).post(KEY)
+    assert erp.calls == ["find", "create", "find", "create"]
+    assert ready.states() == {KEY: "rejected"}
+    assert attempts(ready)[1]["raw_answer"] == "<exists/>"
 
 
 def test_an_unknown_outcome_stays_in_posting_until_it_is_found(ready: Company) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from include.erps.acumatica.client import AcumaticaErp
 from include.erps.port import Line
-from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnknownOutcome
 from include.sandbox.acumatica import Acumatica, Books
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
@@ -181,6 +181,16 @@ def test_a_used_vendor_reference_is_looked_up(connect: Connect, books: Books) ->
     with pytest.raises(NotExecuted, match="already"):
         client.create(checked(bill()), ignore)
     assert [one.number for one in client.find(bill())] == ["000001"]
+
+
+@pytest.mark.parametrize("said", ["'Vendor Ref.' must be unique.", "Diese Nummer gibt es schon.", "Duplicated: 000017"])
+def test_a_vendor_reference_is_known_as_used_in_any_words(connect: Connect, box: Sandbox, said: str) -> None:
+    body = {"error": "Inserting raised at least one error.", "VendorRef": {"value": "R00AbC123", "error": said}}
+    box.faults.add(Fault("acumatica", "PUT Bill", Status(422, json.dumps(body)), when="before"))
+    with pytest.raises(ReferenceTaken) as caught:
+        connect().create(checked(bill()), ignore)
+    assert said in str(caught.value)
+    assert caught.value.raw_answer is not None
 
 
 def px(message: str, kind: str = "PX.Data.PXException") -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from include.erps.port import Line
 from include.erps.syspro.client import SysproErp
-from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
@@ -313,8 +313,8 @@ NUMBERED = "<Journal>0000000007</Journal><TrnYear>2026</TrnYear><TrnMonth>11</Tr
         (ap(error("220001", "Supplier not found"), 0, 1, 0, 0), Rejected),
         (ap(WARNING, 1, 0, 1, 0), Rejected),
         (ap(WARNING, 1, 0, 0, 0), UnknownOutcome),
-        (ap(error("220003", "Invoice already exists"), 0, 1, 0, 0), NotExecuted),
-        (ap(error("7", "Invoice 'X' already exists for supplier"), 0, 1, 0, 0), NotExecuted),
+        (ap(error("220003", "Invoice already exists"), 0, 1, 0, 0), ReferenceTaken),
+        (ap(error("7", "Invoice 'X' already exists for supplier"), 0, 1, 0, 0), ReferenceTaken),
     ],
 )
 def test_all_four_counters_and_the_item_decide(
