@@ -19,7 +19,7 @@ from include.erps.acumatica.access import Access
 from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.acumatica.values import Record, Unreadable
 from include.erps.shared_state import RequestBudget
-from include.errors import LookupFailed, Misconfigured, Retryable
+from include.errors import ExpenseError, LookupFailed, Misconfigured, Retryable
 from include.transport import REPEATABLE_STATUS, Answer, HttpClient, NoAnswer, NotSent
 
 _LOG = logging.getLogger(__name__)
@@ -234,7 +234,8 @@ class Session:
         if answer.status == 401:
             try:
                 self._access.renew(headers)
-            except Retryable as error:
+            except ExpenseError as error:
+                # The refused request had no effect, whatever becomes of the next sign-in: the next request meets it again.
                 _LOG.warning("Acumatica: the session could not be renewed: %s", error)
         return answer
 

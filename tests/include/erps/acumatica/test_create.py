@@ -193,6 +193,20 @@ def test_a_vendor_reference_is_known_as_used_in_any_words(connect: Connect, box:
     assert caught.value.raw_answer is not None
 
 
+def test_a_put_that_is_not_let_in_was_not_carried_out_whatever_the_next_sign_in_says(
+    connect: Connect, box: Sandbox, site: Acumatica
+) -> None:
+    draft = checked(bill())
+    client = connect()
+    client.find(draft)
+    site.doors.revoke_all()
+    site.doors.applications.clear()
+    with pytest.raises(NotExecuted, match="ended the session"):
+        client.create(draft, ignore)
+    with pytest.raises(Misconfigured, match="invalid_client"):
+        client.find(draft)
+
+
 def px(message: str, kind: str = "PX.Data.PXException") -> str:
     return json.dumps({"message": "An error has occurred.", "exceptionMessage": message, "exceptionType": kind})
 
