@@ -317,6 +317,9 @@ class Poster:
                 sa.select(attempt.lease_until).where(attempt.attempt_id == attempt_id)
             ).scalar_one()
         wait = max(0.0, (until - self._clock()).total_seconds()) + 0.5
+        if isinstance(error, Retryable) and error.delay_s is not None:
+            # A server that names a wait does not want to be asked before.
+            wait = max(wait, error.delay_s)
         return UnknownOutcome(
             f"journal {journal.key}: it was sent and its outcome is unknown ({_said(error)}); the next try, in {wait:.0f} s, "
             "looks it up and never posts it a second time",

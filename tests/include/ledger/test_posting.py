@@ -359,6 +359,16 @@ def test_a_reference_that_is_taken_by_what_no_look_up_shows_is_a_refusal(ready: 
     assert attempts(ready)[1]["raw_answer"] == "<exists/>"
 
 
+@pytest.mark.parametrize(("asked_s", "waits_s"), [(600.0, 600.0), (5.0, LEASE_S + 0.5)], ids=["longer", "shorter"])
+def test_a_wait_that_the_server_names_is_kept_after_an_unknown_outcome(
+    ready: Company, asked_s: float, waits_s: float
+) -> None:
+    erp = FakeErp([raising(UnknownOutcome("HTTP 503 came back", asked_s))])
+    with pytest.raises(UnknownOutcome) as caught:
+        ready.poster(erp).post(KEY)
+    assert caught.value.delay_s == pytest.approx(waits_s)
+
+
 def test_an_unknown_outcome_stays_in_posting_until_it_is_found(ready: Company) -> None:
     erp = FakeErp([loses_the_answer])
     with pytest.raises(UnknownOutcome, match="looks it up and never posts it a second time"):
