@@ -7,7 +7,7 @@ import pytest
 
 from include.erps.port import Line
 from include.erps.sage_100.channel import Credentials
-from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.sage_100 import Company, Sage100
 from include.sandbox.server import Sandbox
@@ -382,6 +382,26 @@ def test_retry_after_is_honoured(connect: Connect, box: Sandbox, api: str) -> No
     with pytest.raises(NotExecuted) as caught:
         connect(retry_base_s=1, retry_cap_s=2).create(journal(), ignore)
     assert (41 <= (caught.value.delay_s or 0) <= 42) is (api == "agent")
+
+
+@pytest.mark.parametrize(("named_s", "waits"), [(40, True), (90, False)], ids=["sat out", "too long to sit out"])
+def test_nothing_is_asked_or_sent_before_the_time_that_sage_names(
+    connect: Connect, box: Sandbox, named_s: int, waits: bool
+) -> None:
+    status = refused("SAGE_UNAVAILABLE", 503, "agent")
+    box.faults.add(Fault("sage_100", CREATE["agent"], Status(status.code, status.body, {"Retry-After": str(named_s)})))
+    pauses: list[float] = []
+    client = connect(api="agent", sleep=pauses.append, monotonic=lambda: 1000.0, retry_base_s=1, retry_cap_s=60)
+    with pytest.raises(NotExecuted):
+        client.create(journal(), ignore)
+    asked = len(box.calls)
+    if waits:
+        assert client.find(journal()) == []
+        assert pauses == [40.0]
+        return
+    with pytest.raises(LookupFailed, match="left alone for another 90 s") as caught:
+        client.find(journal())
+    assert (caught.value.delay_s, len(box.calls), pauses) == (90.0, asked, [])
 
 
 def test_a_password_changed_under_a_create_is_not_executed(connect: Connect, server: Sage100, company: Company) -> None:
