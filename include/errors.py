@@ -7,6 +7,7 @@
      │    ├── LookupFailed    the ERP could not be asked: never create after it
      │    ├── LeaseRunning    another process may be posting this journal: wait until its lease ends
      │    └── UnknownOutcome  a create was sent and its effect is not known: wait, then look it up
+     │         └── UnclearRefusal  it was answered with an error of no known meaning: not there after all, it was refused
      ├── NotExecuted          the ERP certainly did not carry out the create: look up, then create again
      │    └── ReferenceTaken  because it has a document under our reference already: perhaps ours, the look-up tells
      └── Refused              trying again without a person changes nothing
@@ -56,6 +57,12 @@ class UnknownOutcome(Retryable):
     def __init__(self, message: str, delay_s: float | None = None, raw_answer: str | None = None) -> None:
         super().__init__(message, delay_s)
         self.raw_answer = raw_answer
+
+
+class UnclearRefusal(UnknownOutcome):
+    """A create was answered with an error that nobody has listed, so its effect is not known. Once it is proved that no document
+    is there, the answer counts as a refusal: the same document is not sent again without a person.
+    """
 
 
 class NotExecuted(ExpenseError):

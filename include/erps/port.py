@@ -182,7 +182,7 @@ class Erp(Protocol):
 
         :raises Rejected: definite refusal. :raises NotExecuted: definitely not carried out;
             :class:`include.errors.ReferenceTaken` where the ERP says that it has the reference already.
-        :raises UnknownOutcome: anything else.
+        :raises UnknownOutcome: anything else; :class:`include.errors.UnclearRefusal` for an error in words of no known meaning.
         """
 
     def next_open_date(self, draft: Draft) -> date | None:

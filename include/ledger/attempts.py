@@ -18,6 +18,9 @@ from include.ledger import journals, tables
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Actor, Journal
 
+UNCLEAR = "unclear"
+"""Outcome of an attempt that ended in :class:`include.errors.UnclearRefusal`."""
+
 STALE_LEASE_S = 5.0
 """A create is not sent when its lease was renewed longer ago than this: the process may have been suspended."""
 
@@ -147,10 +150,11 @@ class Attempts:
             self.end(attempt_id, "not_sent", release=True, sent_at=None)
             raise LostLease(f"journal {journal.key}: the ledger was too slow to lease it; nothing was sent", delay_s=5)
 
-    def require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> None:
+    def require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> str | None:
         """One empty look-up is proof, unless an earlier create's outcome is unknown: then a second, a settle time later.
 
         :param asked_at: when this empty look-up began; the one before counts from its end.
+        :returns: what the ERP said to the create whose absence is proved now, if that was a refusal of no known meaning.
         """
         attempt = tables.attempt.c
         mine = sa.and_(
@@ -165,19 +169,22 @@ class Attempts:
             unknown = sa.and_(
                 mine,
                 attempt.sent_at.is_not(None),
-                sa.or_(attempt.outcome.is_(None), attempt.outcome == "unknown"),
+                sa.or_(attempt.outcome.is_(None), attempt.outcome.in_(("unknown", UNCLEAR))),
                 attempt.attempt_id != attempt_id,
             )
             last_sent = connection.execute(sa.select(sa.func.max(attempt.sent_at)).where(unknown)).scalar()
             if last_sent is None:
-                return
+                return None
             first_empty = connection.execute(
                 sa.select(sa.func.min(attempt.absent_at)).where(mine, attempt.absent_at > last_sent)
             ).scalar()
             since = (asked_at - first_empty).total_seconds() if first_empty is not None else -1.0
             if first_empty is not None and since >= self._settle_s:
+                last = connection.execute(
+                    sa.select(attempt.outcome, attempt.raw_answer).where(unknown, attempt.sent_at == last_sent)
+                ).first()
                 connection.execute(tables.attempt.update().where(unknown).values(outcome="absent", ended_at=now))
-                return
+                return (last.raw_answer or "") if last is not None and last.outcome == UNCLEAR else None
             wait = self._settle_s - max(since, 0.0)
             connection.execute(
                 tables.attempt.update()

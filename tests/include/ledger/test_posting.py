@@ -24,6 +24,7 @@ from include.errors import (
     ReferenceTaken,
     Rejected,
     Retryable,
+    UnclearRefusal,
     UnknownOutcome,
 )
 from include.ledger import tables
@@ -357,6 +358,37 @@ def test_a_reference_that_is_taken_by_what_no_look_up_shows_is_a_refusal(ready: 
     assert erp.calls == ["find", "create", "find", "create"]
     assert ready.states() == {KEY: "rejected"}
     assert attempts(ready)[1]["raw_answer"] == "<exists/>"
+
+
+def test_an_unclear_refusal_is_looked_up_twice_and_then_is_one(ready: Company) -> None:
+    erp = FakeErp([raising(UnclearRefusal("words of no known meaning", raw_answer="ERROR: Out of cheese"))])
+    with pytest.raises(UnknownOutcome, match="of no known meaning"):
+        ready.poster(erp).post(KEY)
+    assert ready.states() == {KEY: "posting"}
+    ready.clock.advance(LEASE_S + 1)
+    with pytest.raises(Retryable, match="looked up once more"):
+        ready.poster(erp).post(KEY)
+    ready.clock.advance(SETTLE_S + 1)
+    with pytest.raises(Rejected, match=r"refused the journal: ERROR: Out of cheese \(no document of it is there\)"):
+        ready.poster(erp).post(KEY)
+    assert erp.count("create") == 1
+    assert ready.states() == {KEY: "rejected"}
+    assert outcomes(ready) == ["absent", "absent_once", "rejected"]
+    assert attempts(ready)[2]["raw_answer"] == "ERROR: Out of cheese"
+    # A person has cleared it: the same reference, looked up and sent once more.
+    ready.claim(report("R1", expense("1", 800)))
+    ready.check()
+    assert ready.poster(erp).post(KEY).total_debit_cents == 800
+    assert erp.count("create") == 2
+
+
+def test_what_followed_by_an_unclear_refusal_took_effect_is_adopted(ready: Company) -> None:
+    erp = FakeErp([raising(UnclearRefusal("words of no known meaning"), stored=True)])
+    with pytest.raises(UnknownOutcome):
+        ready.poster(erp).post(KEY)
+    ready.clock.advance(LEASE_S + 1)
+    assert ready.poster(erp).post(KEY).document_number == "412"
+    assert erp.count("create") == 1
 
 
 @pytest.mark.parametrize(("asked_s", "waits_s"), [(600.0, 600.0), (5.0, LEASE_S + 0.5)], ids=["longer", "shorter"])

@@ -58,7 +58,13 @@ def test_values_padded_to_their_fields_length_are_the_same_values(connect: Conne
         {"account": "600-01-00      ", "debitAmount": "125.40", "creditAmount": "0.00"},
         {"account": "200-00-00      ", "debitAmount": "0.00", "creditAmount": "125.40"},
     ]
-    padded = {**ENTRY, "externalReference": f"{REFERENCE:<30}", "status": "UNPOSTED  ", "entryNo": "000001 ", "lines": lines}
+    padded = {
+        **ENTRY,
+        "externalReference": f"{REFERENCE:<30}",
+        "status": "UNPOSTED  ",
+        "entryNo": "000001 ",
+        "lines": lines,
+    }
     box.faults.add(Fault("sage_100", FIND["agent"], Replace(json.dumps({"items": [padded]})), when="after"))
     (found,) = connect(api="agent").find(journal())
     assert (found.number, found.live, found.lines) == ("000001", True, tuple(TWO))

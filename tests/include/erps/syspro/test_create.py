@@ -5,7 +5,7 @@ import pytest
 
 from include.erps.port import Line
 from include.erps.syspro.client import SysproErp
-from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnclearRefusal, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
@@ -95,8 +95,8 @@ CLASSES: list[tuple[str, str, type[Exception], str]] = [
     ("config", "ERROR: e.net exception raised: 100000", Rejected, "not licensed"),
     ("malformed", "ERROR: XmlIn is not well formed", Rejected, "not well formed"),
     ("auth", "ERROR: Invalid operator password", Rejected, "Invalid operator password"),
-    ("other text", "ERROR: Deadlock victim", UnknownOutcome, "Deadlock victim"),
-    ("not found text", "ERROR: Ledger code '6' not found", UnknownOutcome, "not found"),
+    ("other text", "ERROR: Deadlock victim", UnclearRefusal, "Deadlock victim"),
+    ("not found text", "ERROR: Ledger code '6' not found", UnclearRefusal, "not found"),
     ("json text", '"ERROR: e.net exception raised: 100000"', Rejected, "100000"),
     ("account", gl(error("230001", "Ledger code '6' not found"), "0", "1"), Rejected, r"230001 Ledger code.*mapping"),
     ("hold", gl(error("230002", "Ledger code '6' is on hold"), "0", "1"), Rejected, "230002"),
