@@ -293,6 +293,14 @@ def test_an_invoice_that_exists_is_looked_up(connect: Connect, company: Company)
     assert len(company.invoices) == 1
 
 
+def test_an_invoice_number_that_is_only_registered_is_taken_and_never_found(connect: Connect, company: Company) -> None:
+    company.registered.add(("0000101", "EXP-R1"))
+    client = connect(document="ap_invoice", supplier="0000101")
+    with pytest.raises(ReferenceTaken, match="already"):
+        client.create(bill(), ignore)
+    assert client.find(bill()) == []
+
+
 def ap(inner: str, *counts: int) -> str:
     names = ("ItemsProcessed", "ItemsInvalid", "ItemsRejectedWithWarnings", "ItemsProcessedWithWarnings")
     counters = "".join(f"<{name}>{count:06d}</{name}>" for name, count in zip(names, counts, strict=True))
