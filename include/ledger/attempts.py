@@ -13,13 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.clock import Clock
-from include.errors import LeaseRunning, Retryable
+from include.errors import LeaseRunning, Rejected, Retryable
 from include.ledger import journals, tables
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Actor, Journal
 
-UNCLEAR = "unclear"
-"""Outcome of an attempt that ended in :class:`include.errors.UnclearRefusal`."""
+UNCLEAR = "unclear: "
+"""Begins the outcome of an attempt that ended in :class:`include.errors.UnclearRefusal`; its words follow."""
 
 STALE_LEASE_S = 5.0
 """A create is not sent when its lease was renewed longer ago than this: the process may have been suspended."""
@@ -150,11 +150,11 @@ class Attempts:
             self.end(attempt_id, "not_sent", release=True, sent_at=None)
             raise LostLease(f"journal {journal.key}: the ledger was too slow to lease it; nothing was sent", delay_s=5)
 
-    def require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> str | None:
+    def require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> Rejected | None:
         """One empty look-up is proof, unless an earlier create's outcome is unknown: then a second, a settle time later.
 
         :param asked_at: when this empty look-up began; the one before counts from its end.
-        :returns: what the ERP said to the create whose absence is proved now, if that was a refusal of no known meaning.
+        :returns: what the create whose absence is proved now was refused with, if its answer was an unclear refusal.
         """
         attempt = tables.attempt.c
         mine = sa.and_(
@@ -169,7 +169,7 @@ class Attempts:
             unknown = sa.and_(
                 mine,
                 attempt.sent_at.is_not(None),
-                sa.or_(attempt.outcome.is_(None), attempt.outcome.in_(("unknown", UNCLEAR))),
+                sa.or_(attempt.outcome.is_(None), attempt.outcome == "unknown", attempt.outcome.startswith(UNCLEAR)),
                 attempt.attempt_id != attempt_id,
             )
             last_sent = connection.execute(sa.select(sa.func.max(attempt.sent_at)).where(unknown)).scalar()
@@ -184,7 +184,7 @@ class Attempts:
                     sa.select(attempt.outcome, attempt.raw_answer).where(unknown, attempt.sent_at == last_sent)
                 ).first()
                 connection.execute(tables.attempt.update().where(unknown).values(outcome="absent", ended_at=now))
-                return (last.raw_answer or "") if last is not None and last.outcome == UNCLEAR else None
+                return None if last is None else _refusal(str(last.outcome or ""), last.raw_answer)
             wait = self._settle_s - max(since, 0.0)
             connection.execute(
                 tables.attempt.update()
@@ -217,3 +217,11 @@ class Attempts:
             .where(tables.attempt.c.attempt_id == attempt_id)
             .values(outcome=outcome, ended_at=now, **values)
         )
+
+
+def _refusal(outcome: str, raw_answer: str | None) -> Rejected | None:
+    """Looked up twice, and never there: what the create was answered with was a refusal after all."""
+    if not outcome.startswith(UNCLEAR):
+        return None
+    words = outcome.removeprefix(UNCLEAR)
+    return Rejected(f"{words}; looked up twice since, and no such document is there", raw_answer)

@@ -46,7 +46,6 @@ from include.ledger.journals import Actor, Journal, Scope
 from include.ledger.plan import Found
 
 MOST_CREATES = 3
-_LONGEST_WORDS = 300
 
 
 @dataclass(frozen=True)
@@ -149,9 +148,9 @@ class Poster:
                 raise
             if documents:
                 return self._adopt(journal, draft, attempt_id, documents)
-            unclear = self._attempts.require_proof_of_absence(journal, attempt_id, asked_at)
-            if unclear is not None:
-                raise self._reject(journal, attempt_id, _refused_after_all(unclear))
+            refused = self._attempts.require_proof_of_absence(journal, attempt_id, asked_at)
+            if refused is not None:
+                raise self._reject(journal, attempt_id, refused)
             sending = _Sending(partial(self._attempts.renew, journal, attempt_id))
             try:
                 document = erp.create(draft, sending)
@@ -316,7 +315,7 @@ class Poster:
         with self._ledger.write() as connection:
             # A client that does not know its outcome may have sent without saying so.
             sent_at = sa.func.coalesce(attempt.sent_at, self._clock(), type_=attempt.sent_at.type)
-            outcome = UNCLEAR if isinstance(error, UnclearRefusal) else "unknown"
+            outcome = f"{UNCLEAR}{error}" if isinstance(error, UnclearRefusal) else "unknown"
             self._attempts.write_end(connection, attempt_id, outcome, raw_answer=raw_answer, sent_at=sent_at)
             until = connection.execute(
                 sa.select(attempt.lease_until).where(attempt.attempt_id == attempt_id)
@@ -356,11 +355,6 @@ class Poster:
 def _said(error: Exception) -> str:
     """Our own errors speak for themselves; what others say may hold an address or a secret."""
     return str(error) if isinstance(error, ExpenseError) else type(error).__name__
-
-
-def _refused_after_all(raw_answer: str) -> Rejected:
-    """Twice looked up, and never there: what the create was answered with was a refusal."""
-    return Rejected(f"{raw_answer[:_LONGEST_WORDS].strip()} (no document of it is there)", raw_answer)
 
 
 def _unseen(error: ReferenceTaken) -> Rejected:

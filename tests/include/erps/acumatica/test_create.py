@@ -7,7 +7,7 @@ import pytest
 
 from include.erps.acumatica.client import AcumaticaErp
 from include.erps.port import Line
-from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnclearRefusal, UnknownOutcome
 from include.sandbox.acumatica import Acumatica, Books
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
@@ -227,7 +227,9 @@ ANSWERS: list[tuple[str, object, type[Exception], str]] = [
     ("setup", Status(500, px("x", "PX.Data.PXSetupNotEnteredException")), Rejected, "setup"),
     ("timeout", Status(500, px("Execution Timeout Expired")), UnknownOutcome, "Timeout"),
     ("deadlock", Status(500, px("deadlock victim")), UnknownOutcome, "500"),
-    ("other 500", Status(500, px("Object reference not set")), UnknownOutcome, "Object reference"),
+    ("own 500", Status(500, px("The vendor class is missing")), UnclearRefusal, "vendor class"),
+    ("other 500", Status(500, px("Object reference not set", "System.NullReferenceException")), UnknownOutcome, "reference"),
+    ("bare 500", Status(500, '{"message":"An error has occurred."}'), UnknownOutcome, "An error"),
     ("502", Status(502, "<html>"), UnknownOutcome, "502"),
     ("503", Status(503), UnknownOutcome, "503"),
     ("302", Status(302, "", {"Location": "/login"}), UnknownOutcome, "302"),
