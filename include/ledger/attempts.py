@@ -13,12 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.clock import Clock
-from include.errors import LeaseRunning, Rejected, Retryable
+from include.errors import LeaseRunning, Rejected, Retryable, UnclearRefusal
 from include.ledger import journals, tables
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Actor, Journal
 
-UNCLEAR = "unclear: "
+_UNCLEAR = "unclear: "
 """Begins the outcome of an attempt that ended in :class:`include.errors.UnclearRefusal`; its words follow."""
 
 STALE_LEASE_S = 5.0
@@ -169,7 +169,7 @@ class Attempts:
             unknown = sa.and_(
                 mine,
                 attempt.sent_at.is_not(None),
-                sa.or_(attempt.outcome.is_(None), attempt.outcome == "unknown", attempt.outcome.startswith(UNCLEAR)),
+                sa.or_(attempt.outcome.is_(None), attempt.outcome == "unknown", attempt.outcome.startswith(_UNCLEAR)),
                 attempt.attempt_id != attempt_id,
             )
             last_sent = connection.execute(sa.select(sa.func.max(attempt.sent_at)).where(unknown)).scalar()
@@ -197,6 +197,11 @@ class Attempts:
             delay_s=wait + 0.5,
         )
 
+    @staticmethod
+    def outcome_in_doubt(error: Exception) -> str:
+        """How an attempt ends whose effect is not known."""
+        return f"{_UNCLEAR}{error}" if isinstance(error, UnclearRefusal) else "unknown"
+
     def end(self, attempt_id: int, outcome: str, *, release: bool, **values: Any) -> None:
         """Close an attempt that has sent nothing; its lease ends at once. Best effort: an unwritten lease just runs out."""
         try:
@@ -221,7 +226,7 @@ class Attempts:
 
 def _refusal(outcome: str, raw_answer: str | None) -> Rejected | None:
     """Looked up twice, and never there: what the create was answered with was a refusal after all."""
-    if not outcome.startswith(UNCLEAR):
+    if not outcome.startswith(_UNCLEAR):
         return None
-    words = outcome.removeprefix(UNCLEAR)
+    words = outcome.removeprefix(_UNCLEAR)
     return Rejected(f"{words}; looked up twice since, and no such document is there", raw_answer)

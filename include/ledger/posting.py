@@ -35,12 +35,11 @@ from include.errors import (
     Refused,
     Rejected,
     Retryable,
-    UnclearRefusal,
     UnknownOutcome,
 )
 from include.ledger import findings, journals, tables
 from include.ledger.adoption import differences
-from include.ledger.attempts import UNCLEAR, Attempts, LostLease
+from include.ledger.attempts import Attempts, LostLease
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Actor, Journal, Scope
 from include.ledger.plan import Found
@@ -315,7 +314,7 @@ class Poster:
         with self._ledger.write() as connection:
             # A client that does not know its outcome may have sent without saying so.
             sent_at = sa.func.coalesce(attempt.sent_at, self._clock(), type_=attempt.sent_at.type)
-            outcome = f"{UNCLEAR}{error}" if isinstance(error, UnclearRefusal) else "unknown"
+            outcome = self._attempts.outcome_in_doubt(error)
             self._attempts.write_end(connection, attempt_id, outcome, raw_answer=raw_answer, sent_at=sent_at)
             until = connection.execute(
                 sa.select(attempt.lease_until).where(attempt.attempt_id == attempt_id)
