@@ -13,9 +13,9 @@ from typing import TypeVar
 from include.erps.sage_100.answers import Unreadable
 from include.erps.sage_100.channel import Channel, Created, Credentials
 from include.erps.sage_100.documents import Entry
-from include.erps.sage_100.failures import ErrorClass, Failure, error_class
+from include.erps.sage_100.failures import ErrorClass, Failure, error_class, is_unlisted
 from include.erps.sage_100.settings import Sage100Settings
-from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnclearRefusal, UnknownOutcome
 from include.transport import NoAnswer, NotSent
 
 T = TypeVar("T")
@@ -152,7 +152,9 @@ class Session:
                 delay_s,
             )
         if kind == "unknown":
-            return UnknownOutcome(f"Sage 100 answered {name} with {failure}", failure.retry_after_s, failure.raw)
+            unlisted = is_unlisted(failure, self._settings.error_classes)
+            error = UnclearRefusal if unlisted else UnknownOutcome
+            return error(f"Sage 100 answered {name} with {failure}", failure.retry_after_s, failure.raw)
         if kind == "auth" and self._renewed():
             return NotExecuted(
                 f"Sage 100 refused the log-on before {name} was read; the connection has been changed since"
