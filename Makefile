@@ -36,7 +36,7 @@ run: venv  ## Airflow with the sandbox and the demo tenants; HEADLESS=1 ends aft
 preflight: venv  ## would a tenant's reports post? TENANT=<name>; writes nothing
 	@$(BIN)/python -m scripts.preflight "$(TENANT)"
 
-test: venv  ## all tests: the fast ones, then those on one running Airflow
+test: venv  ## the fast tests, then those on one running Airflow
 	@$(MAKE) --no-print-directory --keep-going test-fast test-airflow
 
 test-fast:
@@ -84,7 +84,7 @@ format: venv  ## let ruff repair what it can
 UV_LOCK := UV_SYSTEM_CERTS=1 UV_CACHE_DIR=.run/cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-lock: venv  ## pin requirements.txt and requirements-dev.txt again (UPGRADE=1: to the newest versions)
+lock: venv  ## pin all requirements again (UPGRADE=1: to the newest versions)
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock requirements.txt
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-dev.lock requirements-dev.txt
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --constraints requirements.lock --output-file requirements-kerberos.lock requirements-kerberos.txt

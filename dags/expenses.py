@@ -7,7 +7,6 @@ This file never raises: an import error would stop every tenant of it. A wrong t
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +27,7 @@ from expensify_erp.operators.extract import ExtractOperator  # noqa: E402
 from expensify_erp.operators.load import LoadOperator  # noqa: E402
 from expensify_erp.operators.transform import TransformOperator  # noqa: E402
 from expensify_erp.operators.validate import ValidateOperator  # noqa: E402
-from expensify_erp.retries import RetryByError  # noqa: E402
+from expensify_erp.tenant_dags import beside_the_erp, default_args, first_moment  # noqa: E402
 
 from include.settings.catalogue import for_parsing  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
@@ -69,16 +68,14 @@ def expenses_dag(tenant: Tenant) -> DAG:
     with DAG(
         dag_id=f"{PREFIX}{tenant.name}",
         schedule=CronDataIntervalTimetable(tenant.schedule, timezone=tenant.timezone),
-        start_date=datetime(*tenant.start_date.timetuple()[:3], tzinfo=tenant.zone),
+        start_date=first_moment(tenant),
         catchup=True,
         max_active_runs=3,
-        default_args={"retries": 3, "retry_delay": timedelta(seconds=15), "retry_policy": RetryByError()},
+        default_args=default_args(),
         tags=["expenses", tenant.erp.type, tenant.name],
         doc_md=__doc__,
     ) as dag:
-        erp = {"pool": tenant.erp.pool}
-        if tenant.erp.queue is not None:
-            erp["queue"] = tenant.erp.queue
+        erp = beside_the_erp(tenant)
         extract = ExtractOperator(task_id="extract", tenant=tenant.name)
         archive = "{{ ti.xcom_pull(task_ids='extract') }}"
         transform = TransformOperator(task_id="transform", tenant=tenant.name, archive=archive)

@@ -6,7 +6,6 @@ A red run means that something does not match (its log and the ledger page say w
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,7 +15,7 @@ for folder in (ROOT, ROOT / "plugins"):
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context  # noqa: E402
 from expensify_erp.operators.reconcile import ReconcileExtractOperator, ReconcileOperator  # noqa: E402
-from expensify_erp.retries import RetryByError  # noqa: E402
+from expensify_erp.tenant_dags import beside_the_erp, default_args, first_moment  # noqa: E402
 
 from include.settings.catalogue import for_parsing  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
@@ -29,11 +28,11 @@ def reconcile_dag(tenant: Tenant) -> DAG:
     with DAG(
         dag_id=f"{PREFIX}{tenant.name}",
         schedule=CronTriggerTimetable(tenant.schedule, timezone=tenant.timezone),
-        start_date=datetime(*tenant.start_date.timetuple()[:3], tzinfo=tenant.zone),
+        start_date=first_moment(tenant),
         # A missed comparison is made up for by the next one: it covers the same days.
         catchup=False,
         max_active_runs=1,
-        default_args={"retries": 3, "retry_delay": timedelta(seconds=15), "retry_policy": RetryByError()},
+        default_args=default_args(),
         params={
             "month": Param(
                 None,
@@ -46,11 +45,8 @@ def reconcile_dag(tenant: Tenant) -> DAG:
         tags=["expenses", tenant.erp.type, tenant.name],
         doc_md=__doc__,
     ) as dag:
-        erp = {"pool": tenant.erp.pool}
-        if tenant.erp.queue is not None:
-            erp["queue"] = tenant.erp.queue
         extract = ReconcileExtractOperator(task_id="extract", tenant=tenant.name)
-        ReconcileOperator(task_id="compare", tenant=tenant.name, extracted=extract.output, **erp)
+        ReconcileOperator(task_id="compare", tenant=tenant.name, extracted=extract.output, **beside_the_erp(tenant))
     return dag
 
 

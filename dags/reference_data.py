@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,7 +12,7 @@ for folder in (ROOT, ROOT / "plugins"):
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context  # noqa: E402
 from expensify_erp.operators.reference_data import ReferenceDataOperator  # noqa: E402
-from expensify_erp.retries import RetryByError  # noqa: E402
+from expensify_erp.tenant_dags import beside_the_erp, default_args, first_moment  # noqa: E402
 
 from include.settings.catalogue import for_parsing  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
@@ -26,10 +25,10 @@ def reference_data_dag(tenant: Tenant) -> DAG:
     with DAG(
         dag_id=f"{PREFIX}{tenant.name}",
         schedule=CronTriggerTimetable(tenant.schedule, timezone=tenant.timezone),
-        start_date=datetime(*tenant.start_date.timetuple()[:3], tzinfo=tenant.zone),
+        start_date=first_moment(tenant),
         catchup=False,
         max_active_runs=1,
-        default_args={"retries": 3, "retry_delay": timedelta(seconds=15), "retry_policy": RetryByError()},
+        default_args=default_args(),
         params={
             "dry_run": Param(False, type="boolean", title="Dry run", description="Store and show the difference only."),
             "full": Param(False, type="boolean", title="Full", description="Compare everybody, not only what changed."),
@@ -37,9 +36,7 @@ def reference_data_dag(tenant: Tenant) -> DAG:
         tags=["expenses", tenant.erp.type, tenant.name],
         doc_md=__doc__,
     ) as dag:
-        ReferenceDataOperator(
-            task_id="synchronise", tenant=tenant.name, pool=tenant.erp.pool, queue=tenant.erp.queue or "default"
-        )
+        ReferenceDataOperator(task_id="synchronise", tenant=tenant.name, **beside_the_erp(tenant))
     return dag
 
 

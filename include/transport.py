@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import socket
 import ssl
 import time
 import zlib
@@ -28,11 +27,10 @@ import httpcore
 import httpx
 import tenacity
 
+from include.deadline import Deadline, DeadlineBackend
 from include.errors import Misconfigured, Retryable
 
 REPEATABLE_STATUS = frozenset({429, 502, 503, 504})
-_SHORTEST_TIMEOUT_S = 0.001
-_WRITE_BYTES = 4096
 _LONGEST_RETRY_AFTER_S = 86_400.0
 _PACKINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _PIECE_BYTES = 64 * 1024
@@ -63,67 +61,6 @@ class NoAnswer(Retryable):
     """The request was sent, at least in part; no complete, readable answer came back."""
 
 
-@dataclass
-class _Deadline:
-    """Shared by a client's streams: the moment (monotonic seconds) at which the request under way is given up."""
-
-    at: float = float("inf")
-
-    def left(self, timeout: float | None) -> float | None:
-        if self.at == float("inf"):
-            return timeout
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("total deadline reached")
-        return max(_SHORTEST_TIMEOUT_S, left if timeout is None else min(left, timeout))
-
-
-class _DeadlineStream(httpcore.NetworkStream):
-    """A socket whose every read and write ends at the total deadline, however slowly the bytes drip."""
-
-    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
-        self._stream = stream
-        self._deadline = deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # httpcore gives each partial send the whole timeout: a server that reads slowly would stretch it without end.
-        for start in range(0, len(buffer), _WRITE_BYTES):
-            self._stream.write(buffer[start : start + _WRITE_BYTES], self._deadline.left(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        tls = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
-        return _DeadlineStream(tls, self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _DeadlineBackend(httpcore.NetworkBackend):
-    def __init__(self, deadline: _Deadline) -> None:
-        self._backend = httpcore.SyncBackend()
-        self._deadline = deadline
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *(socket_options or [])]
-        left = self._deadline.left(timeout)
-        return _DeadlineStream(self._backend.connect_tcp(host, port, left, local_address, options), self._deadline)
-
-
 @contextmanager
 def _named_errors() -> Iterator[None]:
     """Turn the wire's errors into :class:`NotSent` and :class:`NoAnswer`, keeping only the error's kind."""
@@ -152,12 +89,12 @@ class _BodyStream(httpx.SyncByteStream):
 
 
 class _DeadlineTransport(httpx.BaseTransport):
-    def __init__(self, context: ssl.SSLContext, deadline: _Deadline) -> None:
+    def __init__(self, context: ssl.SSLContext, deadline: Deadline) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=1,
             keepalive_expiry=30,
-            network_backend=_DeadlineBackend(deadline),
+            network_backend=DeadlineBackend(deadline),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -306,7 +243,7 @@ class HttpClient:
         self.request_timeout_s = request_timeout_s
         self.max_body_bytes = max_body_bytes
         self._secrets = tuple(sorted((secret for secret in secrets if secret), key=len, reverse=True))
-        self._deadline = _Deadline()
+        self._deadline = Deadline()
         self._client = httpx.Client(
             transport=_DeadlineTransport(tls_context(verify), self._deadline),
             auth=auth,

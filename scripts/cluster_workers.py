@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
@@ -152,7 +151,3 @@ class Killer(threading.Thread):
 def tasks_by_worker(api: AirflowApi, dag_ids: list[str]) -> Counter[str]:
     """How many task instances ended on each worker; a task counts where it ran last."""
     return Counter(box["hostname"] for dag_id in dag_ids for box in api.task_instances(dag_id, "~") if box["hostname"])
-
-
-def last_lines(log: Path, count: int = 25) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""

@@ -27,6 +27,9 @@ PROVIDER = PROJECT / "provider"
 PROVIDER_STAMP = VENV / "provider"
 LOCK = PROJECT / "requirements-dev.lock"  # a superset of requirements.lock, with the same versions
 OLDEST, NEWEST = (3, 11), (3, 13)
+PYTHON = str(VENV / "bin" / "python")
+PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "--quiet", "install"]
+UV = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", PYTHON]
 
 
 def main() -> int:
@@ -58,42 +61,18 @@ def make(wanted: str) -> int:
     say(f"making .venv with {sys.executable} (once; a minute or two)")
     if VENV.exists():
         shutil.rmtree(VENV)
-    python = str(VENV / "bin" / "python")
-    env = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
-    env.setdefault(
-        "UV_SYSTEM_CERTS", "1"
-    )  # a company's own certificate authority is in the system's store, not in uv's
-    env.pop("PYTHONPATH", None)
-    env.pop("PYTHONHOME", None)
-    pip = [
-        python,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-        "--quiet",
-        "install",
-        "--require-hashes",
-    ]
+    env = {**environment(), "UV_CACHE_DIR": str(CACHE / "uv")}
+    # A company's own certificate authority is in the system's store, not in uv's.
+    env.setdefault("UV_SYSTEM_CERTS", "1")
     if run([sys.executable, "-m", "venv", str(VENV)], env):
         return fail("`python -m venv` failed; its words are above.", "The folder .venv is not usable; run make again.")
     uv_pin = VENV / "uv.txt"
     uv_pin.write_text(pinned("uv"))
-    uv = [
-        str(VENV / "bin" / "uv"),
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        python,
-        "--require-hashes",
-        "-r",
-        str(LOCK),
-    ]
+    locked = ["--require-hashes", "-r", str(LOCK)]
     # uv is ten times faster, but it does not read pip's configuration (a company's mirror, a proxy's certificate).
-    if run([*pip, "--no-deps", "-r", str(uv_pin)], env) or run(uv, env):
+    if run([*PIP, "--require-hashes", "--no-deps", "-r", str(uv_pin)], env) or run([*UV, *locked], env):
         say("uv could not install the requirements; trying pip, which reads your pip configuration")
-        if run([*pip, "-r", str(LOCK)], env):
+        if run([*PIP, *locked], env):
             return fail(
                 "the requirements could not be installed; pip's words are above.",
                 "Is a package index reachable from here (pip's own settings are used)? Then run make again.",
@@ -108,24 +87,10 @@ def install_provider() -> int:
     wanted = provider_fingerprint()
     if PROVIDER_STAMP.is_file() and PROVIDER_STAMP.read_text() == wanted:
         return 0
-    env = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
-    env.pop("PYTHONPATH", None)
-    env.pop("PYTHONHOME", None)
-    python = str(VENV / "bin" / "python")
-    alone = ["--no-deps", "--no-build-isolation", "--no-index"]
+    env = environment()
+    alone = ["--no-deps", "--no-build-isolation", "--no-index", str(PROVIDER)]
     # Without its cache, which knows a folder by its pyproject.toml alone and would give back an older build.
-    uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--no-cache", "--python", python, "--reinstall"]
-    pip = [
-        python,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-        "--quiet",
-        "install",
-        "--force-reinstall",
-    ]
-    if run([*uv, *alone, str(PROVIDER)], env) and run([*pip, *alone, str(PROVIDER)], env):
+    if run([*UV, "--no-cache", "--reinstall", *alone], env) and run([*PIP, "--force-reinstall", *alone], env):
         return fail("the connection types (provider/) could not be installed.", "pip's words are above.")
     PROVIDER_STAMP.write_text(wanted)
     return 0
@@ -177,6 +142,14 @@ def is_importable(module: str) -> bool:
     except ImportError:
         return False
     return True
+
+
+def environment() -> dict[str, str]:
+    """For installing into ``.venv`` and nowhere else."""
+    env = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
+    env.pop("PYTHONPATH", None)
+    env.pop("PYTHONHOME", None)
+    return env
 
 
 def run(command: list[str], env: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""What a dry run would post, as rows and as a table for the log."""
+"""What a dry run would post, as rows and as tables for the log."""
 
 from __future__ import annotations
 
@@ -29,14 +29,28 @@ def preview_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
 
 
 def preview_table(rows: Iterable[dict[str, Any]]) -> str:
-    """The rows as text in columns."""
-    cells = [("journal", "account", "dimensions", "amount")]
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        dimensions = ", ".join(f"{name} {value}" for name, value in row["dimensions"].items())
-        cells.append((row["key"], row["account"], dimensions, written(row["amount"], row["currency"])))
-        reasons[row["key"]] = row["reasons"]
-    widths = [max(len(line[column]) for line in cells) for column in range(4)]
-    table = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in cells]
-    notes = [f"{key} would be held: {reason}" for key, listed in reasons.items() for reason in listed]
-    return "\n".join([*table, *notes])
+    """The rows as text in columns, what each account gets over all journals, and why journals would be held."""
+    # Only a dry run needs it, and loading it takes a task half a second.
+    import pandas
+
+    rows = list(rows)
+    if not rows:
+        return "nothing to post"
+    lines = pandas.DataFrame(
+        {
+            "journal": [row["key"] for row in rows],
+            "account": [row["account"] for row in rows],
+            "dimensions": [", ".join(f"{name} {value}" for name, value in row["dimensions"].items()) for row in rows],
+            "currency": [row["currency"] or "" for row in rows],
+            # Python's own integers: cents are never rounded, and never too large.
+            "amount": pandas.Series([row["amount"] for row in rows], dtype=object),
+        }
+    )
+    totals = lines.groupby(["account", "dimensions", "currency"], as_index=False)["amount"].sum()
+    for table in (lines, totals):
+        table["amount"] = [
+            written(cents, currency) for cents, currency in zip(table.amount, table.pop("currency"), strict=True)
+        ]
+    held = {(row["key"], reason): None for row in rows for reason in row["reasons"]}
+    notes = [f"{key} would be held: {reason}" for key, reason in held]
+    return "\n".join([lines.to_string(index=False), "", "By account:", totals.to_string(index=False), *notes])

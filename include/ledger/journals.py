@@ -49,7 +49,6 @@ TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
     }
 )
 
-UNPOSTED_STATES = ("drafted", "held", "ready", "posting", "rejected", "conflict")
 DERIVABLE_STATES = ("drafted", "held", "rejected", "ready")
 
 
@@ -113,7 +112,6 @@ class Journal:
     frozen: bool
     revision: int
     attempt_id: int | None
-    checked_at: datetime | None
     closed_because: str | None
     announced: bool
 
@@ -194,7 +192,6 @@ def of_row(row: sa.RowMapping) -> Journal:
         frozen=row["frozen"],
         revision=row["revision"],
         attempt_id=row["attempt_id"],
-        checked_at=row["checked_at"],
         closed_because=row["closed_because"],
         announced=row["announced"],
     )

@@ -142,6 +142,8 @@ class Expensify(_Section):
     control_total: Literal["hold", "warn"] = "hold"
     request_timeout_s: float = Field(default=600, gt=0)
     """Total deadline of one request; a large export blocks for minutes before it answers."""
+    file_ready_within_s: float = Field(default=600, gt=0)
+    """How long an exported file that is not there yet is asked for again."""
 
 
 class CreditAccount(_Section):

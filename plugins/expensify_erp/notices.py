@@ -12,12 +12,12 @@ import logging
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier, conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
+from expensify_erp import airflow_ui
 from expensify_erp.hooks.connections import connection_if_any
 from include.errors import Misconfigured
 
@@ -56,9 +56,10 @@ def send(context: Context, notice: Notice) -> bool:
 def run_link(context: Context, box: int | None = None) -> str:
     """Where Airflow's UI shows the run, or one of its ``load`` boxes."""
     ti = context["ti"]
-    base = conf.get("api", "base_url", fallback="http://localhost:8080/").rstrip("/")
-    run = f"{base}/dags/{ti.dag_id}/runs/{quote(ti.run_id)}"
-    return run if box is None else f"{run}/tasks/load/mapped/{box}"
+    root = conf.get("api", "base_url", fallback="http://localhost:8080/").rstrip("/") + "/"
+    if box is None:
+        return airflow_ui.run(root, ti.dag_id, ti.run_id)
+    return airflow_ui.task(root, ti.dag_id, ti.run_id, "load", box)
 
 
 def _notifier(extra: Mapping[str, Any], tenant: str) -> BaseNotifier | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OF_A_TENANT = ("expenses__", "reconcile__", "reference_data__")
+"""How the DAGs begin whose tasks wait for a tenant's pool."""
+
 POOLS = "pools"
 """Where a run of ``preflight`` finds Airflow's pools in its configuration: names and slots."""
 
@@ -26,7 +29,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     if dag_run.dag_id == "preflight":
         _tell_pools(dag_run)
         return
-    if not dag_run.dag_id.startswith("expenses__"):
+    if not dag_run.dag_id.startswith(OF_A_TENANT):
         return
     missing = _missing_pools(dag_run)
     if missing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -30,6 +29,7 @@ from tests.crash.worker import LedgerFault, Order, Report, execute
 from tests.e2e.erps.under_test import Document
 from tests.e2e.reports import Expense, meals, report
 from tests.e2e.tenants import ZONE, day
+from tests.plugins.expensify_erp.operators import acme
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Airflow
 
 Recovery = Literal["retry", "clear", "second worker"]
@@ -128,6 +128,7 @@ class Case:
                 "policies": ["A1"],
                 "mark_exported": LABEL if erp.marks else None,
                 "request_timeout_s": self.timeout_s,
+                "file_ready_within_s": self.timeout_s,
             },
             "erp": _changed(
                 self.company.erp_section("erp_acme", "pool"),
@@ -145,21 +146,7 @@ class Case:
 
     @property
     def environment(self) -> dict[str, str]:
-        server = {"conn_type": "http", "host": "127.0.0.1", "port": self.sandbox.port, "schema": "http"}
-        connections = {
-            "EXPENSE_LEDGER": {"conn_type": "sqlite", "host": str(self.folder / "ledger.db")},
-            "EXPENSE_ARCHIVE": {
-                "conn_type": "generic",
-                "host": (self.folder / "archive").as_uri(),
-                "password": "Zm9yIHRoZSBjcmFzaCB0ZXN0cyBhbmQgbm8gb3RoZXI=",
-            },
-            "EXPENSIFY_ACME": {**server, "login": "aa_acme", "password": "acme-secret"},
-            "ERP_ACME": self.company.connection(),
-        }
-        return {
-            "EXPENSIFY_ERP_TENANTS": str(self.folder / "tenants"),
-            **{f"AIRFLOW_CONN_{name}": json.dumps(connection) for name, connection in connections.items()},
-        }
+        return acme.environment(self.folder, self.sandbox.port, {"ERP_ACME": self.company.connection()})
 
     # --- running ----------------------------------------------------------------------------------------------------
 

@@ -126,6 +126,7 @@ class Arena:
         """One case."""
         began = time.monotonic()
         outcome, error, met = "", "", False
+        moved: threading.Event | None = None
         patience = TIMEOUT_S
         if plan.recovery == "second worker":
             held_up = plan.blow.http.seconds if plan.blow.http is not None else 0.0
@@ -133,14 +134,14 @@ class Arena:
         with self.case(plan.channel, plan.without, patience) as case:
             try:
                 if plan.moves_at is not None:
-                    _move_before_lookup(case, plan.moves_at)
+                    moved = _move_before_lookup(case, plan.moves_at)
                 outcome = case.play(plan.blow, plan.recovery)
                 case.verify()
             except NotHeld as problem:
                 error = f"{problem}"
             except Exception:  # noqa: BLE001 - the table says so
                 error = traceback.format_exc()
-            met = case.met
+            met = case.met and (moved is None or moved.is_set())
             if error:
                 error = f"{error}\n  notes: {case.notes}\n  log:\n{_tail(case.folder / 'log')}"
         return Result(plan, met, outcome, error, time.monotonic() - began)
@@ -172,7 +173,9 @@ class Arena:
                 return
 
 
-def _move_before_lookup(case: Case, n: int) -> None:
+def _move_before_lookup(case: Case, n: int) -> threading.Event:
+    """Set as soon as the documents have moved on."""
+    moved = threading.Event()
     searches = itertools.count(1)
     move = case.channel.moves
     assert move is not None
@@ -184,9 +187,10 @@ def _move_before_lookup(case: Case, n: int) -> None:
             and next(searches) == n
         ):
             move(case.company)
-            case.met_move = True
+            moved.set()
 
     case.tripwire.on_request = on_request
+    return moved
 
 
 def _tail(log: Path) -> str:

@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import sqlite3
-import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -68,7 +67,6 @@ class Report:
 
     result: Any = None
     error: str = ""
-    trace: str = ""
     refused: bool = False
     delay_s: float | None = None
     commits: list[str] = field(default_factory=list)
@@ -97,7 +95,6 @@ def execute(order: Order, channel: Connection) -> None:
         report.result = step(order.box) if order.task == "load" else step()
     except Exception as error:  # noqa: BLE001 - Airflow catches everything too
         report.error = f"{type(error).__name__}: {error}"
-        report.trace = traceback.format_exc()
         report.refused = isinstance(error, Refused)
         report.delay_s = error.delay_s if isinstance(error, Retryable) else None
     channel.send(report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,17 +20,21 @@ import json, pkgutil, sys
 import airflow.sdk, airflow.dag_processing.dagbag, airflow.sdk.execution_time.task_runner
 before = set(sys.modules)
 sys.path.insert(0, "dags")
-import expenses, settle, tenant_files
+import expenses, preflight, reconcile, reference_data, settle, tenant_files
 import expensify_erp.operators, expensify_erp.hooks
 for package in (expensify_erp.operators, expensify_erp.hooks):
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         __import__(module.name)
-load = expenses.expenses__acme.get_task("load")
+at_the_erp = [
+    expenses.expenses__acme.get_task("load"),
+    reconcile.reconcile__acme.get_task("compare"),
+    reference_data.reference_data__studio.get_task("synchronise"),
+]
 print(json.dumps({
     "heavy": [name for name in HEAVY if name in sys.modules],
     "sandbox": [name for name in sys.modules if name.startswith("include.sandbox")],
     "others": sorted({name.partition(".")[0] for name in set(sys.modules) - before}),
-    "load_queue": load.queue,
+    "queues": [task.queue for task in at_the_erp],
 }))
 """
 
@@ -38,8 +43,8 @@ print(json.dumps({
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A fresh interpreter imports all DAG files and all operators, with another default queue than Airflow's own."""
     folder = tmp_path_factory.mktemp("parse")
-    source = (PROJECT / "include/sandbox/tenants/midwest_manufacturing.yaml").read_text()
-    (folder / "acme.yaml").write_text(source)
+    for name, demo in (("acme", "midwest_manufacturing"), ("studio", "pacific_studio")):
+        shutil.copyfile(PROJECT / f"include/sandbox/tenants/{demo}.yaml", folder / f"{name}.yaml")
     environment = os.environ | {
         "AIRFLOW_HOME": str(folder / "home"),
         "AIRFLOW__OPERATORS__DEFAULT_QUEUE": "celery_main",
@@ -65,4 +70,4 @@ def test_the_simulated_servers_are_not_part_of_production(seen: dict[str, Any]) 
 
 def test_without_a_queue_the_tasks_stay_on_the_one_that_airflow_is_configured_with(seen: dict[str, Any]) -> None:
     """A name of ours would override ``[operators] default_queue`` and strand the tasks where no worker listens."""
-    assert seen["load_queue"] == "celery_main"
+    assert seen["queues"] == ["celery_main"] * 3

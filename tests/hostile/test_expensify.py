@@ -21,7 +21,7 @@ from tests.e2e.reports import meals, report
 from tests.hostile.malice import MALICE, MEGABYTE, aimed
 from tests.hostile.mutation import mutated
 from tests.hostile.proxy import Answer, Proxy, Trap, plain
-from tests.include.erps.adapter import Budget
+from tests.include.erps.shared_state import Budget
 
 SECRET = "partner-secret-9981"
 LONGEST_FILE = 8 * MEGABYTE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections import Counter
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cryptography.fernet import Fernet
 
 from include.ledger.database import Ledger
 from include.sandbox.expensify import Policy
@@ -26,6 +24,7 @@ from tests.e2e.erps.under_test import Company, ErpUnderTest, Json
 from tests.e2e.reports import Expense, report
 from tests.e2e.tenants import ZONE, day
 from tests.load.task import Done, Tasks
+from tests.plugins.expensify_erp.operators import acme
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Airflow
 
 pytestmark = pytest.mark.e2e
@@ -112,25 +111,7 @@ def large(erp: ErpUnderTest, folder: Path, erp_section: Json, posting: Json) -> 
         file = folder / "ledger.db"
         with Ledger(f"sqlite:///{file}") as ledger:
             ledger.create_if_missing()
-        connections = {
-            "EXPENSE_LEDGER": {"conn_type": "sqlite", "host": str(file)},
-            "EXPENSE_ARCHIVE": {
-                "conn_type": "generic",
-                "host": (folder / "archive").as_uri(),
-                "password": Fernet.generate_key().decode(),
-            },
-            "EXPENSIFY_ACME": {
-                "conn_type": "http",
-                "host": sandbox.host,
-                "port": sandbox.port,
-                "schema": "http",
-                "login": "aa_acme",
-                "password": "acme-secret",
-            },
-            "ERP_ACME": company.connection(),
-        }
-        environment = {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in connections.items()}
-        environment["EXPENSIFY_ERP_TENANTS"] = str(folder / "tenants")
+        environment = acme.environment(folder, sandbox.port, {"ERP_ACME": company.connection()})
         run = Airflow().run("acme", "manual", None, **{"from": str(day(DAYS)), "to": str(day(1))})
         yield Large(sandbox, company, Tasks(run, environment, folder / "task.log"), file)
 

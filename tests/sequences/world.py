@@ -4,7 +4,6 @@ that is no scheduler: what happens when, the sequence decides."""
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 from airflow.sdk.execution_time.cache import SecretCache
-from cryptography.fernet import Fernet
 from expensify_erp.hooks import expensify as expensify_hook
 
 from include.erps.sage_100.session import Session
@@ -29,6 +27,7 @@ from include.sandbox.expensify import Policy
 from include.sandbox.server import Sandbox
 from scripts.cluster_check import LedgerView
 from tests.e2e.erps.under_test import Company, ErpUnderTest, Json
+from tests.plugins.expensify_erp.operators import acme
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Airflow
 from tests.sequences.mortal import Mortal, make_mortal
 
@@ -135,26 +134,8 @@ def world(erp: ErpUnderTest, seed: int, folder: Path, changes: Json | None = Non
             expensify.policies[POLICY] = Policy(POLICY, "Acme")
         company = erp.found(sandbox, 1)
         file = folder / "ledger.db"
-        connections = {
-            "EXPENSE_LEDGER": {"conn_type": "sqlite", "host": str(file)},
-            "EXPENSE_ARCHIVE": {
-                "conn_type": "generic",
-                "host": (folder / "archive").as_uri(),
-                "password": Fernet.generate_key().decode(),
-            },
-            "EXPENSIFY_ACME": {
-                "conn_type": "http",
-                "host": sandbox.host,
-                "port": sandbox.port,
-                "schema": "http",
-                "login": "aa_acme",
-                "password": "acme-secret",
-            },
-            "ERP_ACME": company.connection(),
-        }
-        for name, connection in connections.items():
-            patch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
-        patch.setenv("EXPENSIFY_ERP_TENANTS", str(folder / "tenants"))
+        for name, value in acme.environment(folder, sandbox.port, {"ERP_ACME": company.connection()}).items():
+            patch.setenv(name, value)
         _be_quick(patch)
         mortal = Mortal()
         make_mortal(patch, mortal)

@@ -28,6 +28,7 @@ from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Operator, Syspro
 from include.settings.tenant import tenant_from
 from include.transport import HttpClient
+from tests.include.erps.shared_state import Unlimited
 
 REPORTS = 2000
 FIRST_DAY = date(2026, 11, 2)
@@ -108,14 +109,6 @@ def make_reports(books: Books) -> Iterator[dict[str, Any]]:
             "policyName": "Nasty & Co",
             "transactionList": lines,
         }
-
-
-class Unlimited:
-    def take(self) -> None:
-        return
-
-    def pause(self, seconds: float) -> None:
-        raise AssertionError("the server has no limits here")
 
 
 @pytest.fixture

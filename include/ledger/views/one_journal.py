@@ -91,7 +91,7 @@ class RelatedJournal:
 
 @dataclass(frozen=True)
 class JournalDetail:
-    """``row`` is the journal as the list shows it; ``reports`` the first reports in it (all: :func:`journal_reports`).
+    """``row`` is the journal as the list shows it; ``reports`` the first reports in it.
 
     ``events`` oldest first, ``attempts`` newest first, at most the 500 newest of each. ``boxes``: what to clear to replay it.
     """
@@ -103,7 +103,6 @@ class JournalDetail:
     frozen: bool
     revision: int
     posted_debit_cents: int | None
-    derived_at: datetime | None
     checked_at: datetime | None
     posted_at: datetime | None
     closed_because: str | None
@@ -126,7 +125,7 @@ def journal(ledger: Ledger, tenants: Collection[str], tenant: str, target: str, 
         row = rows_of(connection, [name]).get(name)
         if row is None:
             return None
-        named = ("description", "part", "per", "frozen", "revision", "posted_debit_cents", "derived_at", "checked_at")
+        named = ("description", "part", "per", "frozen", "revision", "posted_debit_cents", "checked_at")
         columns = tables.journal.c
         query = sa.select(*(columns[one] for one in named), columns.posted_at, columns.closed_because, columns.reasons)
         header = dict(connection.execute(query.where(these(tables.journal, [name]))).mappings().one())
@@ -263,21 +262,3 @@ def journal_expenses(
 def _has_at_most(connection: sa.Connection, query: sa.Select[Any], most: int) -> bool:
     some = query.with_only_columns(sa.literal(1)).limit(most + 1).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) <= most
-
-
-def journal_reports(
-    ledger: Ledger,
-    tenants: Collection[str],
-    tenant: str,
-    target: str,
-    key: str,
-    ask: Ask = MANY_ROWS,
-) -> Page[ReportRow]:
-    """The reports of a journal by ID, those that left it too (see their ``places``).
-
-    :raises WrongCursor: ``ask.cursor`` is not one of this list.
-    """
-    if tenant not in tenants:
-        return Page((), None, None, Count(0))
-    with ledger.read() as connection:
-        return reports_of(connection, JournalId(tenant, target, key), tenants, ask)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from include.ledger import runs, tables
-from include.ledger.database import Ledger
 from include.ledger.views.journal_id import JournalId, these
 
 TASK_ID = "load"
@@ -30,19 +29,11 @@ class Box:
     shared: bool
 
 
-def boxes_of(
-    ledger: Ledger, tenants: Collection[str], journals: Iterable[JournalId]
-) -> dict[JournalId, tuple[Box, ...]]:
+def boxes_in(connection: sa.Connection, journals: Collection[JournalId]) -> dict[JournalId, tuple[Box, ...]]:
     """The boxes of each journal, newest run first; an empty tuple when no run holds it (start one for the journal then).
 
-    The ledger does not know whether Airflow still has the run. Journals of tenants that may not be seen are left out.
+    The ledger does not know whether Airflow still has the run. Whether the tenants may be seen is the caller's to check.
     """
-    with ledger.read() as connection:
-        return boxes_in(connection, [journal for journal in journals if journal.tenant in set(tenants)])
-
-
-def boxes_in(connection: sa.Connection, journals: Collection[JournalId]) -> dict[JournalId, tuple[Box, ...]]:
-    """As :func:`boxes_of`, for journals whose tenants the caller has checked."""
     run, member = tables.run.c, tables.run_journal.c
     found: dict[JournalId, list[Box]] = {journal: [] for journal in journals}
     query = (

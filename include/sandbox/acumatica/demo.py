@@ -7,15 +7,12 @@ Expensify has paid already as a journal against the clearing account.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import count
+from datetime import date
 
 from include.sandbox.acumatica.doors import User
 from include.sandbox.acumatica.service import Acumatica
 from include.sandbox.expensify import Policy
-from include.sandbox.expensify.state import JsonObject
+from include.sandbox.expensify.demo_reports import DemoExpense, DemoReport, DemoWorkspace
 from include.sandbox.server import Sandbox
 
 __all__ = ["EXPECTED_HELD", "POLICY", "seed"]
@@ -45,57 +42,41 @@ _PEOPLE = {
 }
 _MANAGER = ("ada.silva@pacific.example", "EP00000100", "Ada Silva")
 _MARA, _OWEN, _TARIQ, _JUNE = _PEOPLE
-
-
-@dataclass(frozen=True)
-class _Expense:
-    """One line in USD cents; a refund is negative."""
-
-    category: str
-    cents: int
-    team: str
-    project: str = ""
-    merchant: str = "Corner Store"
-    card: bool = False
-
-
-@dataclass(frozen=True)
-class _Report:
-    """Approved so many days before today, at that UTC hour."""
-
-    days_ago: int
-    hour: int
-    name: str
-    person: str
-    lines: Sequence[_Expense]
-    status: str = "Approved"
-
-
+_WORKSPACE = DemoWorkspace(
+    policy=POLICY,
+    name="Pacific Studio",
+    currency="USD",
+    people={email: name for email, (_, name) in _PEOPLE.items()},
+    manager=(_MANAGER[0], _MANAGER[2]),
+    bank="Tidewater Bank",
+    card="Tidewater 4410",
+    card_number="4410XXXXXXXX4410",
+)
 _REPORTS = (
-    _Report(3, 17, "Client lunch", _JUNE, (_Expense("Meals", 8420, "Office", merchant="Fog Lantern"),)),
-    _Report(
+    DemoReport(3, 17, "Client lunch", _JUNE, (DemoExpense("Meals", 8420, "Office", merchant="Fog Lantern"),)),
+    DemoReport(
         2, 17, "Harbor shoot", _MARA,
         (
-            _Expense("Airfare", 31840, "Film", "Harbor rebrand", "Cascade Air"),
-            _Expense("Lodging", 45200, "Film", "Harbor rebrand", "Pier Hotel"),
-            _Expense("Props", 7999, "Film", "Harbor rebrand", "Second Act", card=True),
-            _Expense("Meals", 2345, "Film", "Harbor rebrand", "Noodle Bar"),
+            DemoExpense("Airfare", 31840, "Film", "Harbor rebrand", "Cascade Air"),
+            DemoExpense("Lodging", 45200, "Film", "Harbor rebrand", "Pier Hotel"),
+            DemoExpense("Props", 7999, "Film", "Harbor rebrand", "Second Act", card=True),
+            DemoExpense("Meals", 2345, "Film", "Harbor rebrand", "Noodle Bar"),
         ),
     ),
-    _Report(2, 18, "Type licence", _OWEN, (_Expense("Software", 19900, "Design", merchant="Glyph & Co."),)),
-    _Report(
+    DemoReport(2, 18, "Type licence", _OWEN, (DemoExpense("Software", 19900, "Design", merchant="Glyph & Co."),)),
+    DemoReport(
         2, 19, "Returned props", _TARIQ,
         (
-            _Expense("Props", -12450, "Film", "Spring campaign", "Second Act"),
-            _Expense("Mileage", 3217, "Film", "Spring campaign", "Own car"),
+            DemoExpense("Props", -12450, "Film", "Spring campaign", "Second Act"),
+            DemoExpense("Mileage", 3217, "Film", "Spring campaign", "Own car"),
         ),
     ),
-    _Report(1, 17, "Subscriptions", _OWEN, (_Expense("Software", 5400, "Design", merchant="Cloudnotes", card=True),)),
-    _Report(
+    DemoReport(1, 17, "Subscriptions", _OWEN, (DemoExpense("Software", 5400, "Design", merchant="Cloudnotes", card=True),)),
+    DemoReport(
         1, 18, "Campaign travel", _TARIQ,
-        (_Expense("Mileage", 6633, "Film", "Spring campaign"), _Expense("Meals", 1867, "Film", "Spring campaign")),
+        (DemoExpense("Mileage", 6633, "Film", "Spring campaign"), DemoExpense("Meals", 1867, "Film", "Spring campaign")),
     ),
-    _Report(1, 19, "Office snacks", _MARA, (_Expense("Meals", 4310, "Office", merchant="Grocer"),), "Reimbursed"),
+    DemoReport(1, 19, "Office snacks", _MARA, (DemoExpense("Meals", 4310, "Office", merchant="Grocer"),), "Reimbursed"),
 )  # fmt: skip
 
 
@@ -122,9 +103,8 @@ def seed(sandbox: Sandbox, today: date) -> None:
                 for email, (identity, _) in _PEOPLE.items()
             ],
         )
-        transactions = count(5056343049275631001)
-        for number, report in enumerate(_REPORTS, start=1):
-            expensify.add_report(_report(f"R00PACI{number:03d}", report, today, transactions))
+        for report in _WORKSPACE.reports("R00PACI", _REPORTS, today, 5056343049275631001):
+            expensify.add_report(report)
 
 
 def _seed_acumatica(acumatica: Acumatica, today: date) -> None:
@@ -154,56 +134,3 @@ def _seed_acumatica(acumatica: Acumatica, today: date) -> None:
     books.add_employee("EP00000105", "Noa Lindt", "noa.lindt@pacific.example", manager=_MANAGER[1])
     for email, (identity, name) in _PEOPLE.items():
         books.add_employee(identity, name, None if email == _JUNE else email, manager=_MANAGER[1])
-
-
-def _report(identity: str, report: _Report, today: date, transactions: count[int]) -> JsonObject:
-    approved = today - timedelta(days=report.days_ago)
-    submitted = approved - timedelta(days=1)
-    moment = f"{approved} {report.hour:02d}:15:00"
-    paid = {"reimbursed": f"{approved} {report.hour + 1:02d}:00:00"} if report.status == "Reimbursed" else {}
-    return {
-        "reportID": identity,
-        "reportName": report.name,
-        "status": report.status,
-        "accountEmail": report.person,
-        "submitter": {"fullName": _PEOPLE[report.person][1]},
-        "managerEmail": _MANAGER[0],
-        "manager": {"fullName": _MANAGER[2]},
-        "created": f"{submitted - timedelta(days=1)} 09:00:00",
-        "submitted": f"{submitted} 18:00:00",
-        "approved": moment,
-        **paid,
-        "currency": "USD",
-        "total": sum(line.cents for line in report.lines),
-        "policyID": POLICY,
-        "policyName": "Pacific Studio",
-        "approvers": [{"email": _MANAGER[0], "date": moment, "fullName": _MANAGER[2]}],
-        "transactionList": [
-            _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2))
-            for line in report.lines
-        ],
-    }
-
-
-def _transaction(report: str, identity: str, line: _Expense, day: date) -> JsonObject:
-    card = {"bank": "Tidewater Bank", "cardName": "Tidewater 4410", "cardNumber": "4410XXXXXXXX4410"}
-    levels = [line.team, *filter(None, (line.project,))]
-    return {
-        "transactionID": identity,
-        "reportID": report,
-        "merchant": line.merchant,
-        "amount": line.cents,
-        "convertedAmount": None,
-        "currency": "USD",
-        "created": f"{day}",
-        "inserted": f"{day} 20:00:00",
-        "category": line.category,
-        "categoryGlCode": "",
-        "tag": ":".join(levels),
-        **{f"ntag{level}": tag for level, tag in enumerate(levels, start=1)},
-        "reimbursable": not line.card,
-        "billable": False,
-        "hasTax": False,
-        **(card if line.card else {}),
-        "type": "expense",
-    }

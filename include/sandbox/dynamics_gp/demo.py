@@ -15,16 +15,13 @@ Every report posts, one journal each, into the batch of its month.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import count
+from datetime import date
 
 from include.sandbox.dynamics_gp.books import Company, Employee
 from include.sandbox.dynamics_gp.handshake import WindowsAccount
 from include.sandbox.dynamics_gp.service import DynamicsGp
 from include.sandbox.expensify import Policy
-from include.sandbox.expensify.state import JsonObject
+from include.sandbox.expensify.demo_reports import DemoExpense, DemoReport, DemoWorkspace
 from include.sandbox.server import Sandbox
 
 __all__ = ["POLICY", "seed"]
@@ -39,65 +36,64 @@ _PEOPLE = {
 }
 _MANAGER = ("gale.monroe@harbor.example", "Gale Monroe")
 _NOOR, _TOMAS, _WREN = _PEOPLE
-
-
-@dataclass(frozen=True)
-class _Expense:
-    category: str
-    cents: int
-    center: str
-    merchant: str
-    card: bool = False
-
-
-@dataclass(frozen=True)
-class _Report:
-    days_ago: int
-    hour: int
-    name: str
-    person: str
-    lines: tuple[_Expense, ...]
-
-
+_WORKSPACE = DemoWorkspace(
+    policy=POLICY,
+    name="Harbor Logistics",
+    currency="USD",
+    people=_PEOPLE,
+    manager=_MANAGER,
+    bank="Harbor Visa",
+    card="Harbor Visa 4410",
+    card_number="4000XXXXXXXX4410",
+)
 _REPORTS = (
-    _Report(
+    DemoReport(
         3,
         15,
         "Carrier conference",
         _NOOR,
         (
-            _Expense("Travel", 48215, "Office", "Coastline Air", card=True),
-            _Expense("Travel", 31940, "Office", "Pier Hotel"),
-            _Expense("Meals", 5875, "Office", "Oyster Shack"),
+            DemoExpense("Travel", 48215, "Office", merchant="Coastline Air", card=True),
+            DemoExpense("Travel", 31940, "Office", merchant="Pier Hotel"),
+            DemoExpense("Meals", 5875, "Office", merchant="Oyster Shack"),
         ),
     ),
-    _Report(
+    DemoReport(
         2,
         14,
         "Fleet week",
         _TOMAS,
-        (_Expense("Tolls", 1725, "Fleet", "Bay Bridge"), _Expense("Tolls", 1725, "Fleet", "Bay Bridge")),
+        (
+            DemoExpense("Tolls", 1725, "Fleet", merchant="Bay Bridge"),
+            DemoExpense("Tolls", 1725, "Fleet", merchant="Bay Bridge"),
+        ),
     ),
-    _Report(
+    DemoReport(
         2,
         18,
         "Dock repairs",
         _WREN,
         (
-            _Expense("Supplies", 20999, "Terminal", "Anchor Hardware"),
-            _Expense("Supplies", -4050, "Terminal", "Anchor Hardware"),
+            DemoExpense("Supplies", 20999, "Terminal", merchant="Anchor Hardware"),
+            DemoExpense("Supplies", -4050, "Terminal", merchant="Anchor Hardware"),
         ),
     ),
-    _Report(1, 16, "Customs broker lunch", _NOOR, (_Expense("Meals", 11360, "Terminal", "Harbor Grill", card=True),)),
-    _Report(
+    DemoReport(
+        1,
+        16,
+        "Customs broker lunch",
+        _NOOR,
+        (DemoExpense("Meals", 11360, "Terminal", merchant="Harbor Grill", card=True),),
+    ),
+    DemoReport(
         1,
         17,
         "Night shift",
         _TOMAS,
         (
-            _Expense("Meals", 4333, "Terminal", "Noodle Bar"),
-            _Expense("Meals", 4333, "Fleet", "Noodle Bar"),
-            _Expense("Tolls", 950, "Fleet", "Tunnel Authority"),
+            DemoExpense("Meals", 4333, "Terminal", merchant="Noodle Bar"),
+            DemoExpense("Meals", 4333, "Fleet", merchant="Noodle Bar"),
+            DemoExpense("Tolls", 950, "Fleet", merchant="Tunnel Authority"),
         ),
     ),
 )
@@ -160,56 +156,5 @@ def _seed_expensify(sandbox: Sandbox, today: date) -> None:
             for email, name in _PEOPLE.items()
         ],
     )
-    transactions = count(5120877390461120001)
-    for number, report in enumerate(_REPORTS, start=1):
-        server.add_report(_report(f"R00HARB{number:03d}", report, today, transactions))
-
-
-def _report(identity: str, report: _Report, today: date, transactions: Iterator[int]) -> JsonObject:
-    approved = today - timedelta(days=report.days_ago)
-    submitted = approved - timedelta(days=1)
-    moment = f"{approved} {report.hour:02d}:30:00"
-    return {
-        "reportID": identity,
-        "reportName": report.name,
-        "status": "Approved",
-        "accountEmail": report.person,
-        "submitter": {"fullName": _PEOPLE[report.person]},
-        "managerEmail": _MANAGER[0],
-        "manager": {"fullName": _MANAGER[1]},
-        "created": f"{submitted - timedelta(days=1)} 09:00:00",
-        "submitted": f"{submitted} 18:00:00",
-        "approved": moment,
-        "currency": "USD",
-        "total": sum(line.cents for line in report.lines),
-        "policyID": POLICY,
-        "policyName": "Harbor Logistics",
-        "approvers": [{"email": _MANAGER[0], "date": moment, "fullName": _MANAGER[1]}],
-        "transactionList": [
-            _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2))
-            for line in report.lines
-        ],
-    }
-
-
-def _transaction(report: str, identity: str, line: _Expense, day: date) -> JsonObject:
-    card = {"bank": "Harbor Visa", "cardName": "Harbor Visa 4410", "cardNumber": "4000XXXXXXXX4410"}
-    return {
-        "transactionID": identity,
-        "reportID": report,
-        "merchant": line.merchant,
-        "amount": line.cents,
-        "convertedAmount": None,
-        "currency": "USD",
-        "created": f"{day}",
-        "inserted": f"{day} 20:00:00",
-        "category": line.category,
-        "categoryGlCode": "",
-        "tag": line.center,
-        "ntag1": line.center,
-        "reimbursable": not line.card,
-        "billable": False,
-        "hasTax": False,
-        **(card if line.card else {}),
-        "type": "expense",
-    }
+    for report in _WORKSPACE.reports("R00HARB", _REPORTS, today, 5120877390461120001):
+        server.add_report(report)

@@ -223,7 +223,6 @@ class Expensify:
             if self.not_ready == "404":
                 raise Refusal(404, f"File '{name}' not found")
             return Answer(b"", headers={"Content-Type": "text/plain;charset=utf-8"})
-        stored.downloads += 1
         return Answer(stored.content, headers={"Content-Type": "application/octet-stream"})
 
     def _reconcile(self, description: JsonObject, fields: dict[str, str]) -> Answer:

@@ -39,7 +39,6 @@ class Policy:
     tax: JsonObject = field(default_factory=dict)
     employees: list[JsonObject] = field(default_factory=list)
     tag_approvers: dict[str, str] = field(default_factory=dict)
-    expense_rules: list[JsonObject] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -72,4 +71,3 @@ class StoredFile:
     content: bytes
     system: Literal["integrationServer", "reconciliation"] = "integrationServer"
     tries_left: int = 0
-    downloads: int = 0

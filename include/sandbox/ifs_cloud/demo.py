@@ -20,14 +20,11 @@ IFS: the report that uses it is rightly held, and posts once the value is extend
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-from itertools import count
 
 from include.sandbox.expensify import Policy
-from include.sandbox.expensify.state import JsonObject
+from include.sandbox.expensify.demo_reports import DemoExpense, DemoReport, DemoWorkspace
 from include.sandbox.ifs_cloud.books import Client, Company
 from include.sandbox.ifs_cloud.service import IfsCloud
 from include.sandbox.server import Sandbox
@@ -48,66 +45,64 @@ _PEOPLE = {
 }
 _MANAGER = ("imogen.shaw@albion.example", "Imogen Shaw")
 _AMARA, _RHYS, _ZOFIA = _PEOPLE
-# (category, pence in `currency`, cost center, project, merchant, company card, currency, pence in GBP when that differs)
-_Line = tuple[str, int, str, str, str, bool, str, int | None]
-
-
-@dataclass(frozen=True)
-class _Report:
-    days_ago: int
-    hour: int
-    name: str
-    person: str
-    lines: Sequence[_Line]
-    status: str = "Approved"
-
-
+_WORKSPACE = DemoWorkspace(
+    policy=POLICY,
+    name="Albion Field Services",
+    currency="GBP",
+    people=_PEOPLE,
+    manager=_MANAGER,
+    bank="Barclaycard",
+    card="Barclaycard 4417",
+    card_number="4929XXXXXXXX4417",
+)
 _REPORTS = (
-    _Report(
+    DemoReport(
         2,
         9,
         "Turbine overhaul, week 1",
         _AMARA,
         (
-            ("Travel", 18640, "Service North", "Turbine overhaul", "LNER", True, "GBP", None),
-            ("Accommodation", 22400, "Service North", "Turbine overhaul", "The Quayside Inn", False, "GBP", None),
-            ("Meals", 3185, "Service North", "Turbine overhaul", "O'Brien's", False, "GBP", None),
+            DemoExpense("Travel", 18640, "Service North", "Turbine overhaul", "LNER", card=True),
+            DemoExpense("Accommodation", 22400, "Service North", "Turbine overhaul", "The Quayside Inn"),
+            DemoExpense("Meals", 3185, "Service North", "Turbine overhaul", "O'Brien's"),
         ),
     ),
-    _Report(2, 10, "Van fuel", _RHYS, (("Fuel", 7412, "Service South", "", "Shell", False, "GBP", None),)),
-    _Report(
+    DemoReport(2, 10, "Van fuel", _RHYS, (DemoExpense("Fuel", 7412, "Service South", merchant="Shell"),)),
+    DemoReport(
         2,
         11,
         "Harbour lights, last visit",
         _ZOFIA,
-        (("Travel", 5460, "Service South", "Harbour lights", "South Western Railway", False, "GBP", None),),
+        (DemoExpense("Travel", 5460, "Service South", "Harbour lights", "South Western Railway"),),
     ),
-    _Report(
+    DemoReport(
         1,
         9,
         "Tools, one returned",
         _RHYS,
         (
-            ("Tools", 12999, "Service South", "", "Toolstation", False, "GBP", None),
-            ("Tools", -4499, "Service South", "", "Toolstation", False, "GBP", None),
+            DemoExpense("Tools", 12999, "Service South", merchant="Toolstation"),
+            DemoExpense("Tools", -4499, "Service South", merchant="Toolstation"),
         ),
     ),
-    _Report(
+    DemoReport(
         1,
         10,
         "Supplier visit Gdańsk",
         _ZOFIA,
         (
-            ("Accommodation", 18000, "Head Office", "Grid survey", "Hotel Żuraw", False, "EUR", 15228),
-            ("Meals", 2350, "Head Office", "Grid survey", "Heathrow Bistro", False, "GBP", None),
+            DemoExpense(
+                "Accommodation", 18000, "Head Office", "Grid survey", "Hotel Żuraw", currency="EUR", converted=15228
+            ),
+            DemoExpense("Meals", 2350, "Head Office", "Grid survey", "Heathrow Bistro"),
         ),
     ),
-    _Report(
+    DemoReport(
         1,
         11,
         "Survey kit",
         _AMARA,
-        (("Tools", 64900, "Service North", "Grid survey", "RS Components", True, "GBP", None),),
+        (DemoExpense("Tools", 64900, "Service North", "Grid survey", "RS Components", card=True),),
         status="Reimbursed",
     ),
 )
@@ -164,60 +159,5 @@ def _seed_expensify(sandbox: Sandbox, today: date) -> None:
             for number, email in enumerate(_PEOPLE, start=2001)
         ],
     )
-    transactions = count(5056343049275634001)
-    for number, report in enumerate(_REPORTS, start=1):
-        server.add_report(_report(f"R00ALBI{number:03d}", report, today, transactions))
-
-
-def _report(identity: str, report: _Report, today: date, transactions: count[int]) -> JsonObject:
-    approved = today - timedelta(days=report.days_ago)
-    submitted = approved - timedelta(days=1)
-    moment = f"{approved} {report.hour:02d}:30:00"
-    paid = {"reimbursed": f"{approved} {report.hour + 1:02d}:00:00"} if report.status == "Reimbursed" else {}
-    return {
-        "reportID": identity,
-        "reportName": report.name,
-        "status": report.status,
-        "accountEmail": report.person,
-        "submitter": {"fullName": _PEOPLE[report.person]},
-        "managerEmail": _MANAGER[0],
-        "manager": {"fullName": _MANAGER[1]},
-        "created": f"{submitted - timedelta(days=1)} 09:00:00",
-        "submitted": f"{submitted} 18:00:00",
-        "approved": moment,
-        **paid,
-        "currency": "GBP",
-        "total": sum(line[1] if line[7] is None else line[7] for line in report.lines),
-        "policyID": POLICY,
-        "policyName": "Albion Field Services",
-        "approvers": [{"email": _MANAGER[0], "date": moment, "fullName": _MANAGER[1]}],
-        "transactionList": [
-            _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2))
-            for line in report.lines
-        ],
-    }
-
-
-def _transaction(report: str, identity: str, line: _Line, day: date) -> JsonObject:
-    category, pence, center, project, merchant, card, currency, converted = line
-    levels = [center, *filter(None, (project,))]
-    feed = {"bank": "Barclaycard", "cardName": "Barclaycard 4417", "cardNumber": "4929XXXXXXXX4417"}
-    return {
-        "transactionID": identity,
-        "reportID": report,
-        "merchant": merchant,
-        "amount": pence,
-        "convertedAmount": converted,
-        "currency": currency,
-        "created": f"{day}",
-        "inserted": f"{day} 20:00:00",
-        "category": category,
-        "categoryGlCode": "",
-        "tag": ":".join(levels),
-        **{f"ntag{level}": tag for level, tag in enumerate(levels, start=1)},
-        "reimbursable": not card,
-        "billable": False,
-        "hasTax": False,
-        **(feed if card else {}),
-        "type": "expense",
-    }
+    for report in _WORKSPACE.reports("R00ALBI", _REPORTS, today, 5056343049275634001):
+        server.add_report(report)

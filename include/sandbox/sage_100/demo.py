@@ -17,13 +17,10 @@ missing accounts, is not asked to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import count
+from datetime import date
 
 from include.sandbox.expensify import Policy
-from include.sandbox.expensify.state import JsonObject
+from include.sandbox.expensify.demo_reports import DemoExpense, DemoReport, DemoWorkspace
 from include.sandbox.sage_100.books import Company, User
 from include.sandbox.sage_100.service import Sage100
 from include.sandbox.server import Sandbox
@@ -44,45 +41,45 @@ _CENTERS = {"Sales": "01", "Service": "02", "Warehouse": "03"}
 _MANAGER = ("robin.marsh@atlantic.example", "Robin Marsh")
 _PEOPLE = {"kim.doyle@atlantic.example": "Kim Doyle", "alex.szabo@atlantic.example": "Alex Szabó"}
 _KIM, _ALEX = _PEOPLE
-
-
-@dataclass(frozen=True)
-class _Expense:
-    """One line: cents in USD; a refund is negative."""
-
-    category: str
-    cents: int
-    center: str
-    merchant: str
-    card: bool = False
-
-
-# Days before today of the approval, UTC hour, name, person, lines.
-_REPORTS: Sequence[tuple[int, int, str, str, Sequence[_Expense]]] = (
-    (
+_WORKSPACE = DemoWorkspace(
+    policy=POLICY,
+    name="Atlantic Distribution",
+    currency="USD",
+    people=_PEOPLE,
+    manager=_MANAGER,
+    bank="Visa Business",
+    card="Visa Business 4410",
+    card_number="4111XXXXXXXX4410",
+)
+_REPORTS = (
+    DemoReport(
         3,
         15,
         "Boston customer visit",
         _KIM,
         (
-            _Expense("Airfare", 31840, "Sales", "Atlantic Air"),
-            _Expense("Lodging", 45210, "Sales", "Harbor Inn", card=True),
-            _Expense("Meals", 7425, "Sales", "Chowder & Co"),
+            DemoExpense("Airfare", 31840, "Sales", merchant="Atlantic Air"),
+            DemoExpense("Lodging", 45210, "Sales", merchant="Harbor Inn", card=True),
+            DemoExpense("Meals", 7425, "Sales", merchant="Chowder & Co"),
         ),
     ),
-    (
+    DemoReport(
         2,
         16,
         "Forklift fuel and parts",
         _ALEX,
         (
-            _Expense("Fuel", 9950, "Warehouse", "Gas <24h>"),
-            _Expense("Office Supplies", 1899, "Warehouse", "Papír Škoda"),
-            _Expense("Office Supplies", -1000, "Warehouse", "Papír Škoda"),
+            DemoExpense("Fuel", 9950, "Warehouse", merchant="Gas <24h>"),
+            DemoExpense("Office Supplies", 1899, "Warehouse", merchant="Papír Škoda"),
+            DemoExpense("Office Supplies", -1000, "Warehouse", merchant="Papír Škoda"),
         ),
     ),
-    (2, 17, "Trade fair tickets", _KIM, (_Expense("Event Tickets", 24000, "Service", "Expo Hall"),)),
-    (1, 18, "Service team dinner", _ALEX, (_Expense("Meals", 15660, "Service", "Trattoria “Łuna”"),)),
+    DemoReport(
+        2, 17, "Trade fair tickets", _KIM, (DemoExpense("Event Tickets", 24000, "Service", merchant="Expo Hall"),)
+    ),
+    DemoReport(
+        1, 18, "Service team dinner", _ALEX, (DemoExpense("Meals", 15660, "Service", merchant="Trattoria “Łuna”"),)
+    ),
 )
 
 
@@ -106,10 +103,7 @@ def seed(sandbox: Sandbox, today: date) -> None:
                 for number, email in enumerate(_PEOPLE, start=2001)
             ],
         )
-        transactions = count(6120098877665501001)
-        for number, (days_ago, hour, name, person, lines) in enumerate(_REPORTS, start=1):
-            approved = today - timedelta(days=days_ago)
-            report = _report(f"R00ATLA{number:03d}", approved, hour, name, person, lines, transactions)
+        for report in _WORKSPACE.reports("R00ATLA", _REPORTS, today, 6120098877665501001):
             expensify.add_report(report)
         _seed_sage(sage, today)
 
@@ -128,59 +122,3 @@ def _seed_sage(sage: Sage100, today: date) -> None:
     company.add_account("210-00-00", "Company card payable", type="05")
     for year in (today.year - 1, today.year, today.year + 1):
         company.add_year(year)
-
-
-def _report(
-    identity: str,
-    approved: date,
-    hour: int,
-    name: str,
-    person: str,
-    lines: Sequence[_Expense],
-    transactions: count[int],
-) -> JsonObject:
-    submitted = approved - timedelta(days=1)
-    moment = f"{approved} {hour:02d}:30:00"
-    return {
-        "reportID": identity,
-        "reportName": name,
-        "status": "Approved",
-        "accountEmail": person,
-        "submitter": {"fullName": _PEOPLE[person]},
-        "managerEmail": _MANAGER[0],
-        "manager": {"fullName": _MANAGER[1]},
-        "created": f"{submitted - timedelta(days=1)} 09:00:00",
-        "submitted": f"{submitted} 18:00:00",
-        "approved": moment,
-        "currency": "USD",
-        "total": sum(line.cents for line in lines),
-        "policyID": POLICY,
-        "policyName": "Atlantic Distribution",
-        "approvers": [{"email": _MANAGER[0], "date": moment, "fullName": _MANAGER[1]}],
-        "transactionList": [
-            _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2)) for line in lines
-        ],
-    }
-
-
-def _transaction(report: str, identity: str, line: _Expense, day: date) -> JsonObject:
-    card = {"bank": "Visa Business", "cardName": "Visa Business 4410", "cardNumber": "4111XXXXXXXX4410"}
-    return {
-        "transactionID": identity,
-        "reportID": report,
-        "merchant": line.merchant,
-        "amount": line.cents,
-        "convertedAmount": None,
-        "currency": "USD",
-        "created": f"{day}",
-        "inserted": f"{day} 20:00:00",
-        "category": line.category,
-        "categoryGlCode": "",
-        "tag": line.center,
-        "ntag1": line.center,
-        "reimbursable": not line.card,
-        "billable": False,
-        "hasTax": False,
-        **(card if line.card else {}),
-        "type": "expense",
-    }

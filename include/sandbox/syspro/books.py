@@ -118,7 +118,6 @@ class Invoice:
     lines: list[JournalLine]
     reference: str = ""
     notation: str = ""
-    transaction: str = "I"
     tax_cents: int = 0
     year: int = 0
     period: int = 0

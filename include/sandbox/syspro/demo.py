@@ -26,12 +26,10 @@ held. That report is alone on the oldest of the three approval days; the reports
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from itertools import count
+from datetime import date
 
 from include.sandbox.expensify import Policy
+from include.sandbox.expensify.demo_reports import DemoExpense, DemoReport, DemoWorkspace
 from include.sandbox.expensify.state import JsonObject
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Operator
@@ -59,100 +57,85 @@ _PEOPLE = {
 _MANAGER = ("pat.lindqvist@midwest.example", "Pat Lindqvist")
 
 
-@dataclass(frozen=True)
-class _Expense:
-    """One line: cents in `currency` (a refund is negative), and its cents in USD when that is not USD."""
-
-    category: str
-    cents: int
-    plant: str
-    project: str = ""
-    merchant: str = "Corner Store"
-    card: bool = False
-    currency: str = "USD"
-    converted: int | None = None
-
-
-@dataclass(frozen=True)
-class _Report:
-    """One report: days before today on which it was approved, the UTC hour, and its lines."""
-
-    days_ago: int
-    hour: int
-    name: str
-    person: str
-    lines: Sequence[_Expense] = field(default_factory=tuple)
-    status: str = "Approved"
-
-
 _DANA, _LEE, _SAM, _INES = _PEOPLE
+_WORKSPACE = DemoWorkspace(
+    policy=POLICY,
+    name="Midwest Manufacturing",
+    currency="USD",
+    people=_PEOPLE,
+    manager=_MANAGER,
+    bank="Amex Corp",
+    card="Amex Corp 1979",
+    card_number="3782XXXXXXX1979",
+    gl_codes={"Software": _CATEGORIES["Software"]},
+)
 _REPORTS = (
-    _Report(3, 15, "Thank-you baskets", _INES, (_Expense("Client Gifts", 18400, "Head Office"),)),
-    _Report(
+    DemoReport(3, 15, "Thank-you baskets", _INES, (DemoExpense("Client Gifts", 18400, "Head Office"),)),
+    DemoReport(
         2,
         14,
         "Chicago trade show",
         _DANA,
         (
-            _Expense("Airfare", 41260, "Plant 1", "P-100", "Prairie Air", card=True),
-            _Expense("Lodging", 52890, "Plant 1", "P-100", "Lakeside Hotel"),
-            _Expense("Meals", 6735, "Plant 1", "P-100", "Deep Dish & Sons"),
+            DemoExpense("Airfare", 41260, "Plant 1", "P-100", "Prairie Air", card=True),
+            DemoExpense("Lodging", 52890, "Plant 1", "P-100", "Lakeside Hotel"),
+            DemoExpense("Meals", 6735, "Plant 1", "P-100", "Deep Dish & Sons"),
         ),
     ),
-    _Report(2, 15, "Forklift fuel", _LEE, (_Expense("Fuel", 9918, "Plant 2", merchant="Gas & Go"),)),
-    _Report(
+    DemoReport(2, 15, "Forklift fuel", _LEE, (DemoExpense("Fuel", 9918, "Plant 2", merchant="Gas & Go"),)),
+    DemoReport(
         2,
         16,
         "Office refill",
         _INES,
         (
-            _Expense("Office Supplies", 13244, "Head Office", merchant="Paperworks"),
-            _Expense("Office Supplies", -2150, "Head Office", merchant="Paperworks"),
+            DemoExpense("Office Supplies", 13244, "Head Office", merchant="Paperworks"),
+            DemoExpense("Office Supplies", -2150, "Head Office", merchant="Paperworks"),
         ),
     ),
-    _Report(
+    DemoReport(
         2,
         17,
         "CAD licences",
         _SAM,
-        (_Expense("Software", 129900, "Plant 2", "P-200", "Draftline Inc.", card=True),),
+        (DemoExpense("Software", 129900, "Plant 2", "P-200", "Draftline Inc.", card=True),),
     ),
-    _Report(
+    DemoReport(
         2,
         19,
         "Supplier visit Stuttgart",
         _SAM,
         (
-            _Expense("Lodging", 24000, "Plant 2", "P-300", "Gasthof Krone", currency="EUR", converted=26112),
-            _Expense("Meals", 4585, "Plant 2", "P-300", "Airport Bistro"),
+            DemoExpense("Lodging", 24000, "Plant 2", "P-300", "Gasthof Krone", currency="EUR", converted=26112),
+            DemoExpense("Meals", 4585, "Plant 2", "P-300", "Airport Bistro"),
         ),
     ),
-    _Report(2, 20, "Team lunch", _LEE, (_Expense("Meals", 15420, "Plant 2", merchant="Taqueria Sol"),)),
-    _Report(
+    DemoReport(2, 20, "Team lunch", _LEE, (DemoExpense("Meals", 15420, "Plant 2", merchant="Taqueria Sol"),)),
+    DemoReport(
         1,
         14,
         "ERP workshop",
         _DANA,
         (
-            _Expense("Airfare", 38810, "Head Office", "P-200", "Prairie Air"),
-            _Expense("Airfare", -9900, "Head Office", "P-200", "Prairie Air"),
-            _Expense("Lodging", 31775, "Head Office", "P-200", "Riverfront Inn", card=True),
+            DemoExpense("Airfare", 38810, "Head Office", "P-200", "Prairie Air"),
+            DemoExpense("Airfare", -9900, "Head Office", "P-200", "Prairie Air"),
+            DemoExpense("Lodging", 31775, "Head Office", "P-200", "Riverfront Inn", card=True),
         ),
     ),
-    _Report(1, 15, "Delivery run", _LEE, (_Expense("Fuel", 7463, "Plant 1", merchant="Gas & Go"),)),
-    _Report(
+    DemoReport(1, 15, "Delivery run", _LEE, (DemoExpense("Fuel", 7463, "Plant 1", merchant="Gas & Go"),)),
+    DemoReport(
         1,
         16,
         "October subscriptions",
         _INES,
         (
-            _Expense("Software", 4900, "Head Office", merchant="Cloudnotes", card=True),
-            _Expense("Office Supplies", 2899, "Head Office", merchant="Paperworks"),
+            DemoExpense("Software", 4900, "Head Office", merchant="Cloudnotes", card=True),
+            DemoExpense("Office Supplies", 2899, "Head Office", merchant="Paperworks"),
         ),
         status="Reimbursed",
     ),
-    _Report(1, 17, "Audit dinner", _SAM, (_Expense("Meals", 23155, "Plant 1", "P-300", "Steak Depot"),)),
-    _Report(1, 18, "Safety gear", _DANA, (_Expense("Office Supplies", 8642, "Plant 2", "P-300"),)),
+    DemoReport(1, 17, "Audit dinner", _SAM, (DemoExpense("Meals", 23155, "Plant 1", "P-300", "Steak Depot"),)),
+    DemoReport(1, 18, "Safety gear", _DANA, (DemoExpense("Office Supplies", 8642, "Plant 2", "P-300"),)),
 )
 
 
@@ -195,68 +178,12 @@ def _seed_expensify(sandbox: Sandbox, today: date) -> None:
         ],
     )
     # Larger than a double can hold exactly, as real transaction IDs are.
-    transactions = count(4056343049275634001)
-    for number, report in enumerate(_REPORTS, start=1):
-        server.add_report(_report(f"R00MIDW{number:03d}", report, today, transactions))
+    for report in _WORKSPACE.reports("R00MIDW", _REPORTS, today, 4056343049275634001):
+        server.add_report(report)
 
 
 def _category(name: str, code: str) -> JsonObject:
     return {"name": name, "enabled": True, "glCode": code, "payrollCode": "", "areCommentsRequired": False}
-
-
-def _report(identity: str, report: _Report, today: date, transactions: count[int]) -> JsonObject:
-    approved = today - timedelta(days=report.days_ago)
-    submitted = approved - timedelta(days=1)
-    moment = f"{approved} {report.hour:02d}:30:00"
-    lines = [
-        _transaction(identity, str(next(transactions)), line, submitted - timedelta(days=2)) for line in report.lines
-    ]
-    total = sum(line.cents if line.converted is None else line.converted for line in report.lines)
-    paid = {"reimbursed": f"{approved} {report.hour + 1:02d}:00:00"} if report.status == "Reimbursed" else {}
-    return {
-        "reportID": identity,
-        "reportName": report.name,
-        "status": report.status,
-        "accountEmail": report.person,
-        "submitter": {"fullName": _PEOPLE[report.person]},
-        "managerEmail": _MANAGER[0],
-        "manager": {"fullName": _MANAGER[1]},
-        "created": f"{submitted - timedelta(days=1)} 09:00:00",
-        "submitted": f"{submitted} 18:00:00",
-        "approved": moment,
-        **paid,
-        "currency": "USD",
-        "total": total,
-        "policyID": POLICY,
-        "policyName": "Midwest Manufacturing",
-        "approvers": [{"email": _MANAGER[0], "date": moment, "fullName": _MANAGER[1]}],
-        "transactionList": lines,
-    }
-
-
-def _transaction(report: str, identity: str, line: _Expense, day: date) -> JsonObject:
-    card = {"bank": "Amex Corp", "cardName": "Amex Corp 1979", "cardNumber": "3782XXXXXXX1979"}
-    levels = [line.plant, *filter(None, (line.project,))]
-    code = _CATEGORIES[line.category] if line.category == "Software" else ""
-    return {
-        "transactionID": identity,
-        "reportID": report,
-        "merchant": line.merchant,
-        "amount": line.cents,
-        "convertedAmount": line.converted,
-        "currency": line.currency,
-        "created": f"{day}",
-        "inserted": f"{day} 20:00:00",
-        "category": line.category,
-        "categoryGlCode": code,
-        "tag": ":".join(levels),
-        **{f"ntag{level}": tag for level, tag in enumerate(levels, start=1)},
-        "reimbursable": not line.card,
-        "billable": False,
-        "hasTax": False,
-        **(card if line.card else {}),
-        "type": "expense",
-    }
 
 
 def _seed_syspro(sandbox: Sandbox, today: date) -> None:

@@ -22,7 +22,6 @@ _BACK = {"C": 0, "P": 1, "B": 2}
 class _Item:
     invoice: Invoice
     reader: Reader
-    integrated: Journal | None = None
 
     @property
     def errors(self) -> bool:
@@ -107,7 +106,6 @@ def _read(reader: Reader, company: Company, rules: Rules, today: date, earlier: 
         lines=lines,
         reference=reference,
         notation=reader.text("Notation", 100),
-        transaction=kind,
         tax_cents=tax,
         year=year,
         period=period,

@@ -42,7 +42,6 @@ class Sessions:
     lock_after: int = 3
     form: Literal[7, 8] = 7
     clock: Callable[[], float] = time.monotonic
-    logons: int = 0
     evictions: int = 0
     open: dict[str, Session] = field(default_factory=dict)
 
@@ -77,7 +76,6 @@ class Sessions:
                 del self.open[key]
                 self.evictions += 1
         self._take_seat()
-        self.logons += 1
         session = Session(self._new_id(), operator, company, self.clock())
         self.open[session.id.strip()] = session
         return session

@@ -29,13 +29,20 @@ class ExpensifyHook(BaseHook):
     hook_name = "Expensify"
 
     def __init__(
-        self, conn_id: str, ledger: Ledger | None, request_timeout_s: float, *, attempts: int | None = None
+        self,
+        conn_id: str,
+        ledger: Ledger | None,
+        request_timeout_s: float,
+        *,
+        file_ready_within_s: float = 600,
+        attempts: int | None = None,
     ) -> None:
         super().__init__()
         self.attempts = attempts
         self.conn_id = conn_id
         self.ledger = ledger
         self.request_timeout_s = request_timeout_s
+        self.file_ready_within_s = file_ready_within_s
 
     def get_conn(self) -> ExpensifyClient:
         """A client with the connection as it is now, so that a rotated key counts at once.
@@ -58,7 +65,14 @@ class ExpensifyHook(BaseHook):
         )
         timeout_s = self.request_timeout_s
         if self.attempts is None:
-            return ExpensifyClient(http, endpoint.login, endpoint.password, budget, file_timeout_s=timeout_s)
+            return ExpensifyClient(
+                http,
+                endpoint.login,
+                endpoint.password,
+                budget,
+                file_timeout_s=timeout_s,
+                ready_within_s=self.file_ready_within_s,
+            )
         return ExpensifyClient(
             http,
             endpoint.login,

@@ -60,7 +60,9 @@ def _export_into(
 ) -> None:
     settings = tenant.expensify
     header = {"tenant": tenant.name, "run_id": run_id}
-    expensify_hook = ExpensifyHook(settings.connection, ledger, settings.request_timeout_s)
+    expensify_hook = ExpensifyHook(
+        settings.connection, ledger, settings.request_timeout_s, file_ready_within_s=settings.file_ready_within_s
+    )
     with expensify_hook.get_conn() as client, archive.writing(file, hook.keys()) as sink:
         summary = extract(client, queries, sink, header)
     expensify_hook.log.info("%d reports with %d expenses are in %s", summary.reports, summary.expenses, file)

@@ -16,6 +16,7 @@ from include.erps.port import Erp
 from include.errors import ExpenseError, Held, Retryable
 from include.expensify.archive import read_lines
 from include.ledger.database import Ledger
+from include.ledger.journals import Scope
 from include.ledger.posting import Posted, Poster
 from include.ledger.replay import Replay
 
@@ -61,7 +62,7 @@ class LoadOperator(TenantOperator):
                 settle_s=tenant.erp.settle_s,
                 actor=self.actor(context),
             )
-            replay = self._replay(ledger, tenant, context, erp)
+            replay = self._replay(ledger, scope, tenant, context, erp)
             posted: list[Posted] = []
             failed: dict[str, ExpenseError] = {}
             for key in self.journal_keys:
@@ -91,14 +92,14 @@ class LoadOperator(TenantOperator):
         self.log.info("journal %s is %s: document %s, %s", key, done.state, done.document_number, total)
         return done
 
-    def _replay(self, ledger: Ledger, tenant: Tenant, context: Context, erp: Any) -> Replay:
+    def _replay(self, ledger: Ledger, scope: Scope, tenant: Tenant, context: Context, erp: Any) -> Replay:
         def read_again(report_ids: Sequence[str]) -> Iterable[bytes]:
             file = export_reports(ledger, tenant, report_ids, context["ti"].run_id)
             return read_lines(file, ArchiveHook().keys())
 
         run = self.run_of(ledger, self.run_key(context))
         cleared = context["dag_run"].clear_number or 0
-        return Replay(ledger, self.scope(tenant), tenant, run, cleared, read_again, erp, self.actor(context))
+        return Replay(ledger, scope, tenant, run, cleared, read_again, erp, self.actor(context))
 
     def _announced(
         self, ledger: Ledger, tenant: Tenant, posted: Sequence[Posted], context: Context

@@ -50,10 +50,10 @@ class TenantOperator(BaseOperator):
         """A session with the tenant's ERP, to be used as a context manager."""
         return erp_hook(tenant.erp, ledger).get_conn()
 
-    def reading(self, uri: str, ledger: Ledger, tenant: Tenant, run: Run, context: Context) -> Reading:
+    def reading(self, uri: str, ledger: Ledger, scope: Scope, tenant: Tenant, run: Run, context: Context) -> Reading:
         """What the run's export holds."""
         with ledger.read() as connection:
-            uncovered = runs.uncovered(connection, self.scope(tenant))
+            uncovered = runs.uncovered(connection, scope)
         any_alive = self.liveness(context)
         others = [window for key, window in uncovered if key != run.key and any_alive([key])]
         named = [str(report_id).strip() for report_id in context["params"].get("report_ids") or ()]

@@ -35,7 +35,7 @@ class TransformOperator(TenantOperator):
         with self.ledger() as ledger:
             scope = self.scope(tenant)
             run = self.run_of(ledger, self.run_key(context))
-            reading = self.reading(self.archive, ledger, tenant, run, context)
+            reading = self.reading(self.archive, ledger, scope, tenant, run, context)
             day = run_day(tenant, run.window, utc_now())
             if run.dry_run:
                 _, _, outcomes = claims.prepare(ledger, scope, tenant, reading, day)

@@ -73,7 +73,7 @@ class ValidateOperator(TenantOperator):
     def _preview(self, ledger: Ledger, scope: Scope, tenant: Tenant, run: Run, context: Context) -> None:
         day = run_day(tenant, run.window, utc_now())
         _, _, outcomes = claims.prepare(
-            ledger, scope, tenant, self.reading(self.archive, ledger, tenant, run, context), day
+            ledger, scope, tenant, self.reading(self.archive, ledger, scope, tenant, run, context), day
         )
         drafts = [outcome.draft for outcome in outcomes.values() if outcome.draft and not outcome.reasons]
         if drafts:

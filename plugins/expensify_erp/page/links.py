@@ -1,4 +1,4 @@
-"""Addresses the page leads to: in Airflow's UI, in Airflow's public API, in Expensify."""
+"""Addresses of the page and of what it leads to besides Airflow's own pages (:mod:`expensify_erp.airflow_ui`)."""
 
 from __future__ import annotations
 
@@ -21,25 +21,6 @@ def airflow_root(request: Request) -> str:
 def page_root(request: Request) -> str:
     """The path of this page, without a slash at the end."""
     return str(request.scope.get("root_path", ""))
-
-
-def dag(root: str, dag_id: str) -> str:
-    """A DAG's page in Airflow's UI."""
-    return f"{root}dags/{quote(dag_id, safe='')}"
-
-
-def run(root: str, dag_id: str, run_id: str) -> str:
-    """A run's page in Airflow's UI."""
-    return f"{dag(root, dag_id)}/runs/{quote(run_id, safe='')}"
-
-
-def task(
-    root: str, dag_id: str, run_id: str, task_id: str, map_index: int | None, try_number: int | None = None
-) -> str:
-    """A task instance's page in Airflow's UI, at its log."""
-    mapped = f"/mapped/{map_index}" if map_index is not None and map_index >= 0 else ""
-    query = f"?try_number={try_number}" if try_number else ""
-    return f"{run(root, dag_id, run_id)}/tasks/{quote(task_id, safe='')}{mapped}{query}"
 
 
 def login(root: str, back_to: str) -> str:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from expensify_erp import airflow_ui
 from expensify_erp.page import links
 from expensify_erp.page.navigation import TABS
 from include.accounting.money import written
@@ -55,7 +56,7 @@ def environment() -> Environment:
         counted=counted,
         report_link=report_link,
     )
-    made.globals.update(link=links, query=query, timedelta=timedelta)
+    made.globals.update(airflow_ui=airflow_ui, link=links, query=query, timedelta=timedelta)
     return made
 
 

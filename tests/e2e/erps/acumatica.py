@@ -25,7 +25,6 @@ class AcumaticaSites:
     def __init__(self) -> None:
         self.sites: dict[str, Acumatica] = {}
         self.failed_logons: dict[str, int] = {}
-        self._stage: Stage | None = None
 
     def add(self, path: str) -> Acumatica:
         """A new site below ``path``."""

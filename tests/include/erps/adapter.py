@@ -6,8 +6,7 @@ An adapter holds a sandbox with a company in which a good draft posts, and stand
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -143,37 +142,3 @@ class Adapter(ABC):
         wanted = operation.lower()
         asked = [one.lower() for one in self.sandbox.operations(self.service)]
         return sum(one.startswith(wanted[:-1]) if wanted.endswith("*") else one == wanted for one in asked)
-
-
-class Tokens:
-    """A :class:`include.erps.shared_state.TokenStore` in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def read(self, name: str) -> str | None:
-        return self.kept.get(name)
-
-    def write(self, name: str, token: str) -> None:
-        self.kept[name] = token
-
-    def forget(self, name: str) -> None:
-        self.kept.pop(name, None)
-
-    @contextmanager
-    def renewing(self, name: str) -> Iterator[None]:
-        yield
-
-
-class Budget:
-    """A :class:`include.erps.shared_state.RequestBudget` without end; ``pauses`` are the seconds it was told to rest."""
-
-    def __init__(self) -> None:
-        self.taken = 0
-        self.pauses: list[float] = []
-
-    def take(self) -> None:
-        self.taken += 1
-
-    def pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)

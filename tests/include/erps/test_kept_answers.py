@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from include.erps.kept_answers import KeptAnswers
-from tests.include.erps.adapter import Tokens
+from tests.include.erps.shared_state import Tokens
 
 
 class Clock:

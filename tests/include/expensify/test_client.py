@@ -15,6 +15,7 @@ from include.expensify.client import MARK_TEMPLATE, TEMPLATE, ExpensifyClient
 from include.expensify.query import ALL_STATES, ExportQuery
 from include.expensify.replies import BadCredentials, InvalidRequest, NoRights, RateLimited
 from include.transport import HttpClient, NoAnswer, NotSent
+from tests.include.erps.shared_state import Budget
 from tests.include.expensify.scripted_server import Scripted, ScriptedServer, error, scripted
 
 SECRET = "s3cr&t+100%ü"
@@ -29,18 +30,6 @@ BY_ID = ExportQuery(states=ALL_STATES, report_ids=("R1", "R2"))
 NAME = "export0fd99e06-a636-4974-b6bc-3ceb12163386.txt"
 NAMED = Scripted(NAME.encode())
 FILE = b'{"k":"B","v":1,"reports":0}\n{"k":"F","reports":0}\n'
-
-
-class Budget:
-    def __init__(self) -> None:
-        self.taken = 0
-        self.pauses: list[float] = []
-
-    def take(self) -> None:
-        self.taken += 1
-
-    def pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
 
 
 class Time:

@@ -13,18 +13,11 @@ from include.expensify.extraction import extract, queries_for_reports, queries_f
 from include.sandbox.expensify import Expensify, Policy, RateLimits
 from include.sandbox.server import Sandbox
 from include.transport import HttpClient
+from tests.include.erps.shared_state import Unlimited
 
 DAY = date(2026, 11, 20)
 STATES = ("APPROVED", "REIMBURSED")
 REPORTS = [f"R{number}" for number in range(300)]
-
-
-class Unlimited:
-    def take(self) -> None:
-        return
-
-    def pause(self, seconds: float) -> None:
-        raise AssertionError("the server has no limits here")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from include.sandbox.ifs_cloud import IfsCloud
 from include.sandbox.ifs_cloud.demo import EXPECTED_HELD, POLICY, seed
 from include.sandbox.server import Sandbox
 from include.settings.tenant import Tenant, tenant_from
-from tests.include.erps.adapter import Budget, Tokens
+from tests.include.erps.shared_state import Budget, Tokens
 
 TODAY = date(2026, 11, 21)
 TENANTS = Path(__file__).parents[3] / "include" / "sandbox" / "tenants"

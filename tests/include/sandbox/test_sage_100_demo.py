@@ -23,17 +23,10 @@ from include.sandbox.sage_100.demo import EXPECTED_HELD, seed
 from include.sandbox.server import Sandbox
 from include.settings.tenant import Tenant, tenant_from
 from include.transport import HttpClient
+from tests.include.erps.shared_state import Unlimited
 
 TODAY = date(2026, 11, 21)
 FILE = Path(__file__).parents[3] / "include" / "sandbox" / "tenants" / "atlantic_distribution.yaml"
-
-
-class Unlimited:
-    def take(self) -> None:
-        """There is always room."""
-
-    def pause(self, seconds: float) -> None:
-        raise AssertionError("the sandbox's limit was reached")
 
 
 def export(tenant: Tenant, box: Sandbox, window: Window) -> bytes:

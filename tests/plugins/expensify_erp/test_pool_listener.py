@@ -78,6 +78,8 @@ with create_session() as session:
     Pool.create_or_update_pool("erp_there", slots=1, description="", include_deferred=False, session=session)
 answers = {
     "missing": run("expenses__missing", ["default_pool", "erp_gone", "erp_there", "erp_gone", "also_gone"]),
+    "reconcile": run("reconcile__missing", ["erp_gone", "also_gone"]),
+    "reference_data": run("reference_data__missing", ["erp_gone", "also_gone"]),
     "there": run("expenses__there", ["default_pool", "erp_there"]),
     "foreign": run("somebody_elses", ["erp_gone"]),
     "preflight": run("preflight", ["default_pool"]),
@@ -113,8 +115,9 @@ TEXT = (
 )
 
 
-def test_missing_pools_stand_on_the_run_each_once(answers: dict[str, Any]) -> None:
-    assert answers["missing"]["note"] == TEXT
+@pytest.mark.parametrize("run", ["missing", "reconcile", "reference_data"])
+def test_missing_pools_stand_on_the_run_each_once(answers: dict[str, Any], run: str) -> None:
+    assert answers[run]["note"] == TEXT
 
 
 def test_and_in_the_schedulers_log_as_an_error(answers: dict[str, Any]) -> None:

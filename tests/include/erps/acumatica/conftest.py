@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import date
 from typing import Any
 
@@ -11,50 +11,13 @@ from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.port import AP_ACCOUNT, Draft, Line
 from include.sandbox.acumatica import Acumatica, Books, User
 from include.sandbox.server import Sandbox
+from tests.include.erps.shared_state import Tokens
 
 PASSWORD = "pa ss+&%/é"
 SECRET = "client-secret-äß"
 CLIENT_ID = "7a1f-44@Contoso"
 DAY = date(2026, 10, 31)
 PREFIX = "/entity/Default/24.200.001"
-
-
-class Tokens:
-    """A token store in memory, shared like the ledger's."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-        self.written: list[str] = []
-        self.turns = 0
-
-    def read(self, name: str) -> str | None:
-        return self.kept.get(name)
-
-    def write(self, name: str, token: str) -> None:
-        self.kept[name] = token
-        self.written.append(name)
-
-    def forget(self, name: str) -> None:
-        self.kept.pop(name, None)
-
-    @contextmanager
-    def renewing(self, name: str) -> Iterator[None]:
-        self.turns += 1
-        yield
-
-
-class Budget:
-    """Counts what is taken and paused."""
-
-    def __init__(self) -> None:
-        self.taken = 0
-        self.pauses: list[float] = []
-
-    def take(self) -> None:
-        self.taken += 1
-
-    def pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
 
 
 def settings(**changes: Any) -> AcumaticaSettings:

@@ -10,7 +10,8 @@ from include.errors import LookupFailed, Misconfigured
 from include.sandbox.acumatica import Acumatica, Books
 from include.sandbox.faults import Fault, Status
 from include.sandbox.server import Sandbox
-from tests.include.erps.acumatica.conftest import DAY, HO, Tokens, bill, journal
+from tests.include.erps.acumatica.conftest import DAY, HO, bill, journal
+from tests.include.erps.shared_state import Tokens
 
 Connect = Callable[..., AcumaticaErp]
 

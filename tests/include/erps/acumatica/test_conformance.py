@@ -10,8 +10,9 @@ from include.erps.port import AP_ACCOUNT, Draft, Kind, Line
 from include.errors import NotExecuted
 from include.sandbox.acumatica import Acumatica, Row, User
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import DAY, Adapter, Budget, Stored, Tokens
+from tests.include.erps.adapter import DAY, Adapter, Stored
 from tests.include.erps.conformance import Conformance
+from tests.include.erps.shared_state import Budget, Tokens
 
 CLIENT_ID = "7a1f-44@Contoso"
 

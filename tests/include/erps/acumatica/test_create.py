@@ -11,7 +11,8 @@ from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected,
 from include.sandbox.acumatica import Acumatica, Books
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
-from tests.include.erps.acumatica.conftest import DAY, HO, Budget, bill, checked, journal
+from tests.include.erps.acumatica.conftest import DAY, HO, bill, checked, journal
+from tests.include.erps.shared_state import Budget
 
 Connect = Callable[..., AcumaticaErp]
 

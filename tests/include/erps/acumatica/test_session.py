@@ -14,7 +14,8 @@ from include.sandbox.acumatica import Acumatica
 from include.sandbox.faults import Drop, Fault, Replace, Status
 from include.sandbox.server import Sandbox
 from include.transport import Answer, HttpClient
-from tests.include.erps.acumatica.conftest import Budget, Tokens, bill, checked, journal
+from tests.include.erps.acumatica.conftest import bill, checked, journal
+from tests.include.erps.shared_state import Budget, Tokens
 
 Connect = Callable[..., AcumaticaErp]
 

@@ -10,8 +10,8 @@ from include.errors import Misconfigured, NotExecuted, Retryable
 from include.sandbox.dynamics_gp import Company, DynamicsGp
 from include.sandbox.faults import Drop, Fault
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import Tokens
 from tests.include.erps.dynamics_gp.conftest import LOGIN, PASSWORD, Connect, journal
+from tests.include.erps.shared_state import Tokens
 
 
 def words(legs: list[str]) -> list[str]:

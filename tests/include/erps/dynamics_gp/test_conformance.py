@@ -10,8 +10,9 @@ from include.erps.dynamics_gp.settings import DynamicsGpSettings
 from include.erps.port import Draft, Line
 from include.sandbox.dynamics_gp import Company, DynamicsGp, WindowsAccount
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import DAY, Adapter, Stored, Tokens
+from tests.include.erps.adapter import DAY, Adapter, Stored
 from tests.include.erps.conformance import Conformance
+from tests.include.erps.shared_state import Tokens
 
 
 class SoapAdapter(Adapter):

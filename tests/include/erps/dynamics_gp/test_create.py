@@ -9,8 +9,8 @@ from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
 from include.sandbox.dynamics_gp import Company, DynamicsGp
 from include.sandbox.faults import Fault, Replace, Status
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import Tokens
 from tests.include.erps.dynamics_gp.conftest import DAY, NAME, NOW, Connect, journal
+from tests.include.erps.shared_state import Tokens
 
 GP = "{http://schemas.microsoft.com/dynamics/gp/2006/01}"
 SYSTEM = (

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import date
 from typing import Any
 
@@ -10,6 +10,7 @@ from include.erps.ifs_cloud.settings import IfsCloudSettings
 from include.erps.port import Draft, Line
 from include.sandbox.ifs_cloud import Client, Company, IfsCloud
 from include.sandbox.server import Sandbox
+from tests.include.erps.shared_state import Budget, Tokens
 
 SECRET = "s3cr+t &%/é"
 DAY = date(2026, 11, 20)
@@ -35,40 +36,6 @@ def journal(reference: str = "R00AbC", *lines: Line, **changes: Any) -> Draft:
         "lines": lines or (Line(1, "4010", 12050, dimensions, "Taxi"), Line(2, "2410", -12050, {}, "Accrual")),
     }
     return Draft(**{**values, **changes})
-
-
-class MemoryTokens:
-    """A token store of one process."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def read(self, name: str) -> str | None:
-        return self.kept.get(name)
-
-    def write(self, name: str, token: str) -> None:
-        self.kept[name] = token
-
-    def forget(self, name: str) -> None:
-        self.kept.pop(name, None)
-
-    @contextmanager
-    def renewing(self, name: str) -> Iterator[None]:
-        yield
-
-
-class CountingBudget:
-    """A budget without a limit."""
-
-    def __init__(self) -> None:
-        self.taken = 0
-        self.pauses: list[float] = []
-
-    def take(self) -> None:
-        self.taken += 1
-
-    def pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
 
 
 @pytest.fixture
@@ -99,19 +66,17 @@ def company(ifs: IfsCloud) -> Company:
 
 
 @pytest.fixture
-def tokens() -> MemoryTokens:
-    return MemoryTokens()
+def tokens() -> Tokens:
+    return Tokens()
 
 
 @pytest.fixture
-def budget() -> CountingBudget:
-    return CountingBudget()
+def budget() -> Budget:
+    return Budget()
 
 
 @pytest.fixture
-def connect(
-    box: Sandbox, company: Company, tokens: MemoryTokens, budget: CountingBudget
-) -> Iterator[Callable[..., IfsCloudErp]]:
+def connect(box: Sandbox, company: Company, tokens: Tokens, budget: Budget) -> Iterator[Callable[..., IfsCloudErp]]:
     """Opens clients of the sandbox; settings by keyword, ``timeout``, ``secret``, ``token_path`` and ``now`` apart."""
     with ExitStack() as stack:
 

@@ -8,8 +8,9 @@ from include.erps.port import Draft, Line
 from include.errors import NotExecuted
 from include.sandbox.ifs_cloud import Client, Company, IfsCloud, Voucher
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import DAY, Adapter, Budget, Stored, Tokens
+from tests.include.erps.adapter import DAY, Adapter, Stored
 from tests.include.erps.conformance import Conformance
+from tests.include.erps.shared_state import Budget, Tokens
 
 
 class IfsCloudAdapter(Adapter):

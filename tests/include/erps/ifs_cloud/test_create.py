@@ -10,7 +10,8 @@ from include.errors import NotExecuted, Rejected, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.ifs_cloud import Company, IfsCloud
 from include.sandbox.server import Sandbox
-from tests.include.erps.ifs_cloud.conftest import DAY, CountingBudget, journal
+from tests.include.erps.ifs_cloud.conftest import DAY, journal
+from tests.include.erps.shared_state import Budget
 
 Connect = Callable[..., IfsCloudErp]
 
@@ -210,7 +211,7 @@ def test_a_late_effect_meets_the_tag_of_the_next_create(connect: Connect, box: S
 
 
 def test_a_rate_limit_before_the_create_is_not_executed_and_makes_all_wait(
-    connect: Connect, box: Sandbox, company: Company, budget: CountingBudget
+    connect: Connect, box: Sandbox, company: Company, budget: Budget
 ) -> None:
     limited = Status(429, '{"error":{"code":"TOO_MANY_REQUESTS","message":"x"}}', {"Retry-After": "17"})
     box.faults.add(Fault("ifs_cloud", "Create", limited))

@@ -8,7 +8,8 @@ from include.errors import LookupFailed, Misconfigured
 from include.sandbox.faults import Action, Drop, Fault, Replace, Status, Truncate
 from include.sandbox.ifs_cloud import Company, IfsCloud
 from include.sandbox.server import Sandbox
-from tests.include.erps.ifs_cloud.conftest import DAY, CountingBudget, journal
+from tests.include.erps.ifs_cloud.conftest import DAY, journal
+from tests.include.erps.shared_state import Budget
 
 Connect = Callable[..., IfsCloudErp]
 TWO = [("4010", "120.50"), ("2410", "-120.50")]
@@ -193,7 +194,7 @@ def test_more_rows_than_may_be_read_are_a_failed_look_up(connect: Connect, compa
 
 
 def test_reads_are_repeated_when_the_server_stumbles(
-    connect: Connect, box: Sandbox, company: Company, budget: CountingBudget
+    connect: Connect, box: Sandbox, company: Company, budget: Budget
 ) -> None:
     redeployed = Status(500, '{"error":{"code":"MI_MODIFIED_ERROR","message":"x"}}')
     box.faults.add(

@@ -8,7 +8,8 @@ from include.errors import LookupFailed, Misconfigured, Retryable
 from include.sandbox.faults import Drop, Fault, Replace, Status
 from include.sandbox.ifs_cloud import Company, IfsCloud
 from include.sandbox.server import Sandbox
-from tests.include.erps.ifs_cloud.conftest import SECRET, MemoryTokens, journal, settings
+from tests.include.erps.ifs_cloud.conftest import SECRET, journal, settings
+from tests.include.erps.shared_state import Tokens
 
 Connect = Callable[..., IfsCloudErp]
 
@@ -50,7 +51,7 @@ def test_another_task_uses_the_same_token(connect: Connect, ifs: IfsCloud, compa
 
 
 def test_a_rotated_secret_gets_a_token_of_its_own(
-    connect: Connect, ifs: IfsCloud, company: Company, tokens: MemoryTokens
+    connect: Connect, ifs: IfsCloud, company: Company, tokens: Tokens
 ) -> None:
     connect().find(journal())
     with pytest.raises(Misconfigured, match="refused the client expensify"):
@@ -70,7 +71,7 @@ def test_a_token_ended_early_is_replaced_once_and_the_question_asked_again(
 
 
 def test_a_token_replaced_by_another_task_is_taken_over(
-    connect: Connect, ifs: IfsCloud, company: Company, tokens: MemoryTokens
+    connect: Connect, ifs: IfsCloud, company: Company, tokens: Tokens
 ) -> None:
     """Ours is refused; while we wait for our turn, another task has put a good one in its place."""
     client = connect()
@@ -143,7 +144,7 @@ def test_a_token_server_that_drops_once_is_asked_again(connect: Connect, box: Sa
 
 
 def test_a_damaged_stored_token_counts_as_none(
-    connect: Connect, ifs: IfsCloud, company: Company, tokens: MemoryTokens
+    connect: Connect, ifs: IfsCloud, company: Company, tokens: Tokens
 ) -> None:
     client = connect()
     client.find(journal())
@@ -161,7 +162,7 @@ def test_a_server_that_is_gone_is_a_failed_look_up(connect: Connect, box: Sandbo
         client.find(journal())
 
 
-def test_plain_http_is_refused_but_to_this_machine(tokens: MemoryTokens) -> None:
+def test_plain_http_is_refused_but_to_this_machine(tokens: Tokens) -> None:
     for url in ("http://acme.ifs.cloud", "acme.ifs.cloud"):
         with pytest.raises(Misconfigured, match="https"):
             IfsCloudErp(

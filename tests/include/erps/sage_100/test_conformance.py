@@ -8,8 +8,9 @@ from include.erps.sage_100.settings import Sage100Settings
 from include.errors import NotExecuted
 from include.sandbox.sage_100 import Company, Entry, Sage100, User
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import DAY, Adapter, Stored, Tokens
+from tests.include.erps.adapter import DAY, Adapter, Stored
 from tests.include.erps.conformance import Conformance
+from tests.include.erps.shared_state import Tokens
 
 
 class AgentAdapter(Adapter):

@@ -11,8 +11,8 @@ from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, U
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.sage_100 import Company, Sage100
 from include.sandbox.server import Sandbox
-from tests.include.erps.adapter import Tokens
 from tests.include.erps.sage_100.conftest import CREATE, DAY, KEY, PASSWORD, Connect, journal
+from tests.include.erps.shared_state import Tokens
 
 
 def ignore(text: str) -> None:

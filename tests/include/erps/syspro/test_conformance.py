@@ -6,8 +6,9 @@ from include.erps.syspro.client import SysproErp
 from include.erps.syspro.settings import SysproSettings
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Journal, Operator
-from tests.include.erps.adapter import DAY, Adapter, Stored, Tokens
+from tests.include.erps.adapter import DAY, Adapter, Stored
 from tests.include.erps.conformance import Conformance
+from tests.include.erps.shared_state import Tokens
 
 
 class SysproAdapter(Adapter):

@@ -9,7 +9,7 @@ from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected,
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
-from tests.include.erps.adapter import Tokens
+from tests.include.erps.shared_state import Tokens
 from tests.include.erps.syspro.conftest import DAY, PASSWORD, bill, journal
 
 Connect = Callable[..., SysproErp]

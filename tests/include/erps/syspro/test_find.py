@@ -9,7 +9,7 @@ from include.errors import LookupFailed
 from include.sandbox.faults import Drop, Fault, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
-from tests.include.erps.adapter import Tokens
+from tests.include.erps.shared_state import Tokens
 from tests.include.erps.syspro.conftest import DAY, bill, journal
 
 Connect = Callable[..., SysproErp]

@@ -30,7 +30,6 @@ class Two:
     midwest: Company
     pacific: Company
     run: RunKey
-    second_run: RunKey
 
 
 @pytest.fixture
@@ -71,4 +70,4 @@ def two(new_company: Callable[..., Company]) -> Two:
     pacific = new_company(name="pacific", posting={"per": "report"})
     pacific.claim(report("P1", expense("y1", 7_700, merchant="Uber"), name="Secret", submitter_name="Ann Other"))
     pacific.check()
-    return Two(midwest, pacific, run, second)
+    return Two(midwest, pacific, run)

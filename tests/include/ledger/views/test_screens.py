@@ -19,10 +19,10 @@ from include.ledger.views.exports import audit_walk_csv, expenses_csv, findings_
 from include.ledger.views.finding_list import FindingFilter, findings
 from include.ledger.views.holds import Cause, held_journals, holds
 from include.ledger.views.journal_id import JournalId
-from include.ledger.views.one_journal import journal, journal_expenses, journal_reports
+from include.ledger.views.one_journal import journal, journal_expenses
 from include.ledger.views.overview import Amount, overview
 from include.ledger.views.paging import Ask, Count
-from include.ledger.views.replaying import boxes_of
+from include.ledger.views.replaying import boxes_in
 from include.ledger.views.report_list import ReportFilter, reports
 from include.ledger.views.run_list import runs
 from include.ledger.views.tenant_names import tenant_names
@@ -120,14 +120,15 @@ def test_a_position_maps_to_its_box(two: Two, size: int, position: int, index: i
         )
         connection.execute(tables.run_journal.update().where(mine.journal_key == "R3").values(position=position))
     name = JournalId("midwest", TARGET, "R3")
-    (box,) = boxes_of(ledger, MINE, [name])[name]
+    with ledger.read() as connection:
+        (box,) = boxes_in(connection, [name])[name]
     assert (box.map_index, box.shared) == (index, shared)
 
 
 def test_a_journal_without_a_run_has_no_box(two: Two) -> None:
     name = JournalId("pacific", TARGET, "P1")
-    assert boxes_of(two.midwest.ledger, ["pacific"], [name]) == {name: ()}
-    assert boxes_of(two.midwest.ledger, MINE, [name]) == {}
+    with two.midwest.ledger.read() as connection:
+        assert boxes_in(connection, [name]) == {name: ()}
 
 
 def test_one_journal_shows_what_made_it_and_what_happened_to_it(two: Two) -> None:
@@ -167,7 +168,6 @@ def test_one_journal_shows_what_made_it_and_what_happened_to_it(two: Two) -> Non
     first_page = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1))
     paged = journal_expenses(ledger, MINE, "midwest", TARGET, "R1", ask=Ask(1, first_page.next))
     assert [row.transaction_id for row in paged.rows] == ["x2"]
-    assert [row.report_id for row in journal_reports(ledger, MINE, "midwest", TARGET, "R1").rows] == ["R1"]
 
 
 def test_a_cards_journal_and_its_report_are_related(new_company: Callable[..., Any]) -> None:
@@ -281,7 +281,6 @@ def test_who_may_see_nothing_sees_nothing(two: Two, tenants: list[str]) -> None:
     cause = Cause("midwest", TARGET, "category_unmapped", "Gifts", "USD")
     pages: list[Any] = [
         journal_expenses(ledger, tenants, "midwest", TARGET, "R1"),
-        journal_reports(ledger, tenants, "midwest", TARGET, "R1"),
         expenses(ledger, tenants),
         expenses(ledger, tenants, ExpenseFilter(text="x1")),
         expenses(ledger, tenants, ExpenseFilter(text="uber", tenants=("midwest",))),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 import yaml
 from airflow.sdk.execution_time.cache import SecretCache
-from cryptography.fernet import Fernet
 from expensify_erp.hooks import expensify as expensify_hook
 
 from include.ledger import tables
@@ -23,6 +21,7 @@ from include.ledger.limiter import Limit
 from include.sandbox.expensify import Expensify, Policy
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company, Operator, Syspro
+from tests.plugins.expensify_erp.operators import acme
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Airflow, Run
 
 NOVEMBER_2 = (datetime(2025, 11, 2, 12, tzinfo=UTC), datetime(2025, 11, 3, 12, tzinfo=UTC))
@@ -122,6 +121,20 @@ class World:
         with self.ledger.read() as connection:
             return [(row[0], row[1]) for row in connection.execute(query)]
 
+    def find_another_total(self) -> None:
+        """The finding that the document of 20251102-1 (12.50) shows a cent more."""
+        found = {
+            "tenant": "acme",
+            "target": f"syspro://127.0.0.1:{self.sandbox.port}/EDU1",
+            "journal_key": "20251102-1",
+            "kind": "total_differs",
+            "message": "Sent 12.50, document 2025/411 shows 12.51",
+            "fingerprint": "x",
+            "at": datetime(2025, 11, 3, tzinfo=UTC),
+        }
+        with self.ledger.write() as connection:
+            connection.execute(tables.finding.insert().values(**found))
+
     def exported_reports(self) -> list[tuple[str, ...]]:
         """The IDs that each export carried, oldest first."""
         with self.sandbox.lock:
@@ -181,21 +194,17 @@ def world(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mig
     tenants, archive, file = tmp_path / "tenants", tmp_path / "archive", tmp_path / "ledger.db"
     tenants.mkdir()
     shutil.copyfile(migrated_ledger, file)
-    server = {"conn_type": "http", "host": "127.0.0.1", "port": sandbox.port, "schema": "http"}
-    company = {"company_id": "EDU1"}
-    connections = {
-        "EXPENSE_LEDGER": {"conn_type": "sqlite", "host": str(file)},
-        "EXPENSE_ARCHIVE": {
-            "conn_type": "generic",
-            "host": archive.as_uri(),
-            "password": Fernet.generate_key().decode(),
-        },
-        "EXPENSIFY_ACME": {**server, "login": "aa_acme", "password": "acme-secret"},
-        "SYSPRO_ACME": {**server, "login": "ROBOT", "password": "robot-secret", "extra": company},
+    syspro = {
+        "conn_type": "http",
+        "host": "127.0.0.1",
+        "port": sandbox.port,
+        "schema": "http",
+        "login": "ROBOT",
+        "password": "robot-secret",
+        "extra": {"company_id": "EDU1"},
     }
-    for name, connection in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
-    monkeypatch.setenv("EXPENSIFY_ERP_TENANTS", str(tenants))
+    for name, value in acme.environment(tmp_path, sandbox.port, {"SYSPRO_ACME": syspro}).items():
+        monkeypatch.setenv(name, value)
     with Ledger(f"sqlite:///{file}") as ledger:
         made = World(sandbox, tenants, archive, ledger)
         made.tenant()

@@ -160,17 +160,7 @@ class TestColour:
         run = world.run()
         run.until_validated()
         run.load()
-        found = {
-            "tenant": "acme",
-            "target": f"syspro://127.0.0.1:{world.sandbox.port}/EDU1",
-            "journal_key": "20251102-1",
-            "kind": "total_differs",
-            "message": "Sent 12.50, document 2025/411 shows 12.51",
-            "fingerprint": "x",
-            "at": datetime(2025, 11, 3, tzinfo=UTC),
-        }
-        with world.ledger.write() as connection:
-            connection.execute(tables.finding.insert().values(**found))
+        world.find_another_total()
         with pytest.raises(Held, match=r"20251102-1: Sent 12\.50, document 2025/411 shows 12\.51"):
             run.acknowledge()
         with world.ledger.write() as connection:

@@ -205,3 +205,11 @@ class TestArchive:
         assert list((world.archive / "acme").iterdir()) == []
         world.sandbox.faults.clear()
         assert Path(run.extract().removeprefix("file://")).exists()
+
+    def test_a_file_that_is_not_there_is_waited_for_as_long_as_the_tenant_says(self, world: World) -> None:
+        world.tenant(expensify={"file_ready_within_s": 2})
+        world.sandbox.expensify.ready_after = 1000
+        with pytest.raises(Retryable, match="not ready in time"):
+            world.run().extract()
+        assert [job.operation for job in world.sandbox.expensify.jobs][:2] == ["file", "download"]
+        assert len(world.sandbox.expensify.jobs) <= 4

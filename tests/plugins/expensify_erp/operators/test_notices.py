@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -12,7 +11,6 @@ from airflow.sdk import BaseNotifier
 from expensify_erp import notices
 
 from include.errors import Held, Retryable, Unreconciled
-from include.ledger import tables
 from include.sandbox.faults import Drop, Fault
 from tests.plugins.expensify_erp.operators import mail_server
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Run
@@ -111,17 +109,7 @@ class TestTheMail:
         run = world.run()
         run.until_validated()
         run.load()
-        found = {
-            "tenant": "acme",
-            "target": f"syspro://127.0.0.1:{world.sandbox.port}/EDU1",
-            "journal_key": "20251102-1",
-            "kind": "total_differs",
-            "message": "Sent 12.50, document 2025/411 shows 12.51",
-            "fingerprint": "x",
-            "at": datetime(2025, 11, 3, tzinfo=UTC),
-        }
-        with world.ledger.write() as connection:
-            connection.execute(tables.finding.insert().values(**found))
+        world.find_another_total()
         with pytest.raises(Held):
             run.acknowledge()
         assert "Sent 12.50, document 2025/411 shows 12.51" in mail.texts()[0]

@@ -273,13 +273,6 @@ def test_a_report_leads_to_expensify_unless_that_is_switched_off(
     assert "expensify.com" not in viewer.get("/journals/one", params=POSTED, headers=HTML).text
 
 
-def test_addresses_hold_behind_a_path_of_a_proxy() -> None:
-    assert links.run("/airflow/", "expenses__a", "scheduled__2026-11-20T06:00:00+00:00") == (
-        "/airflow/dags/expenses__a/runs/scheduled__2026-11-20T06%3A00%3A00%2B00%3A00"
-    )
-    assert links.task("/", "d", "r", "validate", -1) == "/dags/d/runs/r/tasks/validate"
-
-
 def test_text_is_escaped_before_anything_is_made_of_it() -> None:
     assert str(sentence("write `a & b` <b>")) == "Write <code>a &amp; b</code> &lt;b&gt;"
     assert str(sentence("`<script>`")) == "<code>&lt;script&gt;</code>"
