@@ -7,7 +7,9 @@
      │    ├── LookupFailed    the ERP could not be asked: never create after it
      │    ├── LeaseRunning    another process may be posting this journal: wait until its lease ends
      │    └── UnknownOutcome  a create was sent and its effect is not known: wait, then look it up
+     │         └── UnclearRefusal  it was answered with an error of no known meaning: not there after all, it was refused
      ├── NotExecuted          the ERP certainly did not carry out the create: look up, then create again
+     │    └── ReferenceTaken  because it has a document under our reference already: perhaps ours, the look-up tells
      └── Refused              trying again without a person changes nothing
           ├── Held            a rule of ours stops the journal: mapping, period, control total
           ├── Rejected        the ERP refused the document in its own words
@@ -57,12 +59,30 @@ class UnknownOutcome(Retryable):
         self.raw_answer = raw_answer
 
 
+class UnclearRefusal(UnknownOutcome):
+    """A create was answered with an error that nobody has listed, so its effect is not known. Once it is proved that no document
+    is there, the answer counts as a refusal: the same document is not sent again without a person.
+    """
+
+
 class NotExecuted(ExpenseError):
     """A create was certainly not carried out (refused before execution: no connection, session, throttle)."""
 
     def __init__(self, message: str, delay_s: float | None = None) -> None:
         super().__init__(message)
         self.delay_s = delay_s
+
+
+class ReferenceTaken(NotExecuted):
+    """A create was refused because the reference is in use. Refused so again after a look-up that shows no such document, it
+    is a refusal: asking a third time changes nothing.
+
+    ``raw_answer`` is the ERP's answer without secrets.
+    """
+
+    def __init__(self, message: str, raw_answer: str | None = None) -> None:
+        super().__init__(message)
+        self.raw_answer = raw_answer
 
 
 class Refused(ExpenseError):

@@ -50,6 +50,19 @@ def _is_readable(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
         )
 
 
+def _has_state(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
+    # An unknown word is a defect already; a state that is missing is none.
+    if report.status is None and not any(defect.startswith("status ") for defect in report.defects):
+        yield Reason(
+            "no_state",
+            "Expensify does not say whether the report is approved",
+            "Un-approve and approve it again in Expensify, then clear this task",
+            report_id=report.report_id,
+            amount_cents=report.total_cents,
+            currency=report.currency,
+        )
+
+
 def _has_approval_day(report: ReportFacts, tenant: Tenant) -> Iterator[Reason]:
     if report.approved_day is None:
         yield Reason(
@@ -150,6 +163,7 @@ def _meets_control_total(report: ReportFacts, tenant: Tenant) -> Iterator[Reason
 
 _CHECKS = (
     _is_readable,
+    _has_state,
     _has_approval_day,
     _has_postable_currency,
     _has_readable_amounts,

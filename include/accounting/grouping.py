@@ -22,6 +22,8 @@ from include.settings.tenant import CreditAccount, Tenant
 Tags = tuple[tuple[str, str | None], ...]
 INVALID = "invalid account: "
 """Marks what the ERP's own rule said of an account, among the names of what is missing."""
+_LONGEST_ACCOUNT = 200
+"""No ERP comes near it, and PostgreSQL's index of the ledger's accounts takes no text of some thousand."""
 CREDIT = "credit:"
 """Marks a missing balancing account."""
 
@@ -279,6 +281,9 @@ def _debit_side(tenant: Tenant, category: str | None, gl_code: str | None, tags:
             full = tenant.erp.account(account.value or "", dimensions)
         except ValueError as error:
             missing.append(f"{INVALID}{error}")
+        if len(full) > _LONGEST_ACCOUNT:
+            full = UNMAPPED
+            missing.append(f"{INVALID}it has more than {_LONGEST_ACCOUNT} characters")
     return _Side(full, tuple(sorted(dimensions.items())), "; ".join(rules), tuple(missing))
 
 

@@ -19,7 +19,10 @@ def report_facts(report: Report, zone: ZoneInfo, extracted_at: datetime) -> Repo
     An approval with a time is UTC and falls on a day of ``zone``; without a time it is that calendar day. Where the report
     itself has none, the last approver's date counts, then the reimbursement.
     """
-    approved = report.approved or _last_approval(report) or report.reimbursed
+    approved = report.approved
+    # An approval that cannot be read is none that is missing: another date could put the report into no run's window.
+    if approved is None and not any(defect.field in ("approved", "date") for defect in report.defects):
+        approved = _last_approval(report) or report.reimbursed
     return ReportFacts(
         report_id=report.report_id,
         status=report.status,

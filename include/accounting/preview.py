@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from include.accounting.mapping import UNMAPPED
 from include.accounting.money import written
 
 if TYPE_CHECKING:
@@ -12,20 +13,28 @@ if TYPE_CHECKING:
 
 
 def preview_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
-    """One row per line: key, account, dimensions, amount in cents (debit positive), and the journal's reasons if held."""
+    """One row per line: key, account, dimensions, amount in cents (debit positive), and the journal's reasons if held.
+
+    A journal that would be held without any line, because another one has its expenses, is one row of nothing.
+    """
     return [
         {
             "key": outcome.content.key,
-            "account": line.account,
-            "dimensions": line.dimensions,
-            "amount": line.amount_cents,
+            "account": account,
+            "dimensions": dimensions,
+            "amount": cents,
             "currency": outcome.content.currency,
             "posting_date": outcome.posting_date.isoformat() if outcome.posting_date else None,
             "reasons": [reason.text() for reason in outcome.reasons],
         }
         for outcome in outcomes
-        for line in outcome.derived.lines
+        for account, dimensions, cents in _shown(outcome)
     ]
+
+
+def _shown(outcome: Outcome) -> list[tuple[str, dict[str, str], int]]:
+    lines = [(line.account, line.dimensions, line.amount_cents) for line in outcome.derived.lines]
+    return lines or ([(UNMAPPED, {}, 0)] if outcome.reasons else [])
 
 
 def preview_table(rows: Iterable[dict[str, Any]]) -> str:

@@ -40,7 +40,8 @@ class ExpenseFacts:
 class ReportFacts:
     """One report. ``approved_day`` is a calendar day in the tenant's time zone; ``approved_at`` its UTC time if known.
 
-    ``status`` is one of OPEN, SUBMITTED, APPROVED, REIMBURSED, ARCHIVED. ``defects`` name what could not be read.
+    ``status`` is one of OPEN, SUBMITTED, APPROVED, REIMBURSED, ARCHIVED; ``None`` when Expensify does not say. ``defects``
+    name what could not be read.
     """
 
     report_id: str

@@ -180,8 +180,9 @@ class Erp(Protocol):
         ``before_send`` is called with the document (no secrets) right before the one request that has the effect:
         after any log-on, token or template request. When it raises, nothing is sent.
 
-        :raises Rejected: definite refusal. :raises NotExecuted: definitely not carried out.
-        :raises UnknownOutcome: anything else.
+        :raises Rejected: definite refusal. :raises NotExecuted: definitely not carried out;
+            :class:`include.errors.ReferenceTaken` where the ERP says that it has the reference already.
+        :raises UnknownOutcome: anything else; :class:`include.errors.UnclearRefusal` for an error in words of no known meaning.
         """
 
     def next_open_date(self, draft: Draft) -> date | None:

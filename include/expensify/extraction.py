@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,12 +11,14 @@ from typing import IO, Any, Protocol
 
 import orjson
 
-from include.expensify.framing import Totals, verify
+from include.expensify.framing import IncompleteExport, Totals, verify
 from include.expensify.query import ALL_STATES, ONE_YEAR, ExportQuery
 
 MARGIN = timedelta(days=2)
 """``approvedAfter`` is exclusive and by day, in a time zone nobody documents: asked two days wider, cut in code later."""
 REPORTS_PER_QUERY = 300
+DOWNLOAD_AGAIN_AFTER_S = (2.0, 8.0)
+"""Waits before a file that proved incomplete is downloaded again: the server may not have finished writing it."""
 _COPY_BYTES = 1024 * 1024
 
 
@@ -139,22 +142,21 @@ def extract(
     header: Mapping[str, Any],
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
 ) -> ExtractSummary:
     """Export, download and verify each query completely, then write it to the archive, each part behind its X line.
 
     ``header`` (JSON values, such as tenant and run) is written into each X line. The content passes through a temporary file
     that is deleted at once; nothing of a query reaches the archive before all of it is verified.
 
-    :raises include.expensify.framing.IncompleteExport: a download is cut off or holds an error text.
+    :raises include.expensify.framing.IncompleteExport: a file is cut off or holds an error text, however often it is downloaded.
     """
     parts = []
     for number, query in enumerate(queries, start=1):
         with tempfile.TemporaryFile() as file:
             # Taken before the request: what changes while the export runs must count as newer than it.
             started_at = now().astimezone(UTC)
-            size = client.download(client.export(query), file)
-            file.seek(0)
-            totals = verify(file)
+            size, totals = _complete(client, client.export(query), file, sleep)
             file.seek(0)
             archive_file.write(part_record(query, started_at, number, len(queries), totals, size, header))
             last = b""
@@ -165,6 +167,24 @@ def extract(
                 archive_file.write(b"\n")
         parts.append(PartSummary(query, started_at, size, totals))
     return ExtractSummary(tuple(parts))
+
+
+def _complete(client: Exporter, name: str, file: IO[bytes], sleep: Callable[[float], None]) -> tuple[int, Totals]:
+    """Download until the file is whole: its size and what it holds. The export is not repeated."""
+    for pause in DOWNLOAD_AGAIN_AFTER_S:
+        try:
+            return _downloaded(client, name, file)
+        except IncompleteExport:
+            sleep(pause)
+    return _downloaded(client, name, file)
+
+
+def _downloaded(client: Exporter, name: str, file: IO[bytes]) -> tuple[int, Totals]:
+    file.seek(0)
+    file.truncate()
+    size = client.download(name, file)
+    file.seek(0)
+    return size, verify(file)
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -61,8 +62,8 @@ class Totals:
 
 
 def _identifier(value: object) -> str | None:
-    """An ID as text. Whole numbers are tolerated; a float has lost digits already."""
-    if isinstance(value, str) and value.strip():
+    """An ID as text. Whole numbers are tolerated; a float has lost digits already, a NUL fits no database."""
+    if isinstance(value, str) and value.strip() and "\x00" not in value:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -103,7 +104,8 @@ class Frame:
         if not line or line.isspace():
             return None
         try:
-            record = orjson.loads(line)
+            # A byte order mark may stand before each rendering: the server appends them to one file.
+            record = orjson.loads(line.removeprefix(BOM_UTF8))
         except orjson.JSONDecodeError:
             self.fail(_safe_excerpt(line))
         if not isinstance(record, dict):

@@ -187,12 +187,15 @@ class PlainReport(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_fiel
     approvers: list[PlainApprover] | None = None
 
 
+_NUL = b"\\u0000"
 _EXPENSE = msgspec.json.Decoder(PlainExpense).decode
 _REPORT = msgspec.json.Decoder(PlainReport).decode
 
 
 def plain_expense(line: bytes) -> PlainExpense | None:
     """The expense of a line about which there is nothing to say; ``None`` for every other line."""
+    if _NUL in line:
+        return None
     try:
         expense = _EXPENSE(line)
     except (msgspec.MsgspecError, ValueError):
@@ -214,6 +217,8 @@ def plain_expense(line: bytes) -> PlainExpense | None:
 
 def plain_report(line: bytes) -> PlainReport | None:
     """The report of a line about which there is nothing to say; ``None`` for every other line."""
+    if _NUL in line:
+        return None
     try:
         report = _REPORT(line)
     except (msgspec.MsgspecError, ValueError):

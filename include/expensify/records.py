@@ -216,28 +216,43 @@ def tag_levels(record: dict[str, Any], defects: list[Defect]) -> tuple[TagLevel,
     """The tag of each level, first level first; inner empty levels keep their place.
 
     The fields ``ntag1`` ... hold one level each and are preferred. Without any, ``tag`` is split, and ``tagGlCode`` with it;
-    codes that are not as many as the levels cannot be told apart and are left out.
+    codes that are not as many as the levels cannot be told apart and are left out. Where only the names stand apart, the
+    joined codes of the same names are theirs.
     """
     levels: list[TagLevel] = []
     if not _TAG_FIELDS.isdisjoint(record):
-        levels = [
+        levels = _trimmed(
             TagLevel(text(record, name, defects), text(record, code, defects)) for name, code in _TAG_LEVEL_FIELDS
-        ]
-        while levels and levels[-1] == (None, None):
-            levels.pop()
+        )
     # Fields that are all empty are the same as fields that do not exist.
-    if not levels and (joined := text(record, "tag", [])) is not None:
-        names = split_levels(joined)
-        code = text(record, "tagGlCode", [])
-        codes: list[str | None] = [None] * len(names)
-        if code is not None and len(names) == 1:
-            codes = [code.replace("\\:", ":")]
-        elif code is not None and len(split := split_levels(code)) == len(names):
-            codes = [one or None for one in split]
-        levels = [TagLevel(name or None, one) for name, one in zip(names, codes, strict=True)]
-        while levels and levels[-1] == (None, None):
-            levels.pop()
+    if not any(level.gl_code for level in levels):
+        joined = _joined_levels(record)
+        if not levels or [level.name for level in levels] == [level.name for level in joined]:
+            levels = joined
     return tuple(levels)
+
+
+def _joined_levels(record: dict[str, Any]) -> list[TagLevel]:
+    """The levels of ``tag`` with those of ``tagGlCode``."""
+    joined = text(record, "tag", [])
+    if joined is None:
+        return []
+    names = split_levels(joined)
+    code = text(record, "tagGlCode", [])
+    codes: list[str | None] = [None] * len(names)
+    if code is not None and len(names) == 1:
+        codes = [code.replace("\\:", ":")]
+    elif code is not None and len(split := split_levels(code)) == len(names):
+        codes = [one or None for one in split]
+    return _trimmed(TagLevel(name or None, one) for name, one in zip(names, codes, strict=True))
+
+
+def _trimmed(levels: Iterable[TagLevel]) -> list[TagLevel]:
+    """Without empty levels at the end."""
+    found = list(levels)
+    while found and found[-1] == (None, None):
+        found.pop()
+    return found
 
 
 def _expense(record: dict[str, Any], report_id: str) -> Expense:
@@ -252,7 +267,8 @@ def _expense(record: dict[str, Any], report_id: str) -> Expense:
         modified_amount=cents(record, "modifiedAmount", found),
         converted_amount=cents(record, "convertedAmount", found),
         currency=text(record, "currency", found),
-        currency_conversion_rate=number(record, "currencyConversionRate", found),
+        # A number or any text, and no amount is made of it: unreadable, it stops nothing.
+        currency_conversion_rate=number(record, "currencyConversionRate", []),
         created=moment(record, "created", found),
         modified_created=moment(record, "modifiedCreated", found),
         inserted=moment(record, "inserted", found),

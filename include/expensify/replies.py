@@ -84,7 +84,7 @@ def _code(value: object) -> int | None:
 
 def read_reply(answer: Answer) -> Reply:
     """Read an answer whose ``body`` is complete."""
-    text = answer.body.decode("utf-8", "replace").strip()
+    text = answer.body.decode("utf-8-sig", "replace").strip()
     data: Mapping[str, Any] | None = None
     if text.startswith("{"):
         try:

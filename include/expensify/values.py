@@ -76,16 +76,19 @@ class Moment:
 
 
 def _defect(defects: list[Defect], field: str, kind: DefectKind, value: object) -> None:
-    defects.append(Defect(field, kind, str(value)[:_LONGEST_QUOTE]))
+    defects.append(Defect(field, kind, str(value)[:_LONGEST_QUOTE].replace("\x00", "\ufffd")))
 
 
 def text(record: dict[str, Any], field: str, defects: list[Defect]) -> str | None:
-    """The text as it is, not stripped; ``None`` for missing, null and "". A number or flag becomes its text."""
+    """The text as it is, not stripped; ``None`` for missing, null and "". A number or flag becomes its text.
+
+    A NUL, which no PostgreSQL text can hold, becomes a replacement character: what it stood in is no longer mapped by chance.
+    """
     value = record.get(field)
     if value is None or value == "":
         return None
     if type(value) is str:
-        return value
+        return value.replace("\x00", "\ufffd")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):

@@ -13,10 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.clock import Clock
-from include.errors import LeaseRunning, Retryable
+from include.errors import LeaseRunning, Rejected, Retryable, UnclearRefusal
 from include.ledger import journals, tables
 from include.ledger.database import Ledger, LedgerBusy
 from include.ledger.journals import Actor, Journal
+
+_UNCLEAR = "unclear: "
+"""Begins the outcome of an attempt that ended in :class:`include.errors.UnclearRefusal`; its words follow."""
 
 STALE_LEASE_S = 5.0
 """A create is not sent when its lease was renewed longer ago than this: the process may have been suspended."""
@@ -147,10 +150,11 @@ class Attempts:
             self.end(attempt_id, "not_sent", release=True, sent_at=None)
             raise LostLease(f"journal {journal.key}: the ledger was too slow to lease it; nothing was sent", delay_s=5)
 
-    def require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> None:
+    def require_proof_of_absence(self, journal: Journal, attempt_id: int, asked_at: datetime) -> Rejected | None:
         """One empty look-up is proof, unless an earlier create's outcome is unknown: then a second, a settle time later.
 
         :param asked_at: when this empty look-up began; the one before counts from its end.
+        :returns: what the create whose absence is proved now was refused with, if its answer was an unclear refusal.
         """
         attempt = tables.attempt.c
         mine = sa.and_(
@@ -165,19 +169,22 @@ class Attempts:
             unknown = sa.and_(
                 mine,
                 attempt.sent_at.is_not(None),
-                sa.or_(attempt.outcome.is_(None), attempt.outcome == "unknown"),
+                sa.or_(attempt.outcome.is_(None), attempt.outcome == "unknown", attempt.outcome.startswith(_UNCLEAR)),
                 attempt.attempt_id != attempt_id,
             )
             last_sent = connection.execute(sa.select(sa.func.max(attempt.sent_at)).where(unknown)).scalar()
             if last_sent is None:
-                return
+                return None
             first_empty = connection.execute(
                 sa.select(sa.func.min(attempt.absent_at)).where(mine, attempt.absent_at > last_sent)
             ).scalar()
             since = (asked_at - first_empty).total_seconds() if first_empty is not None else -1.0
             if first_empty is not None and since >= self._settle_s:
+                last = connection.execute(
+                    sa.select(attempt.outcome, attempt.raw_answer).where(unknown, attempt.sent_at == last_sent)
+                ).first()
                 connection.execute(tables.attempt.update().where(unknown).values(outcome="absent", ended_at=now))
-                return
+                return None if last is None else _refusal(str(last.outcome or ""), last.raw_answer)
             wait = self._settle_s - max(since, 0.0)
             connection.execute(
                 tables.attempt.update()
@@ -189,6 +196,11 @@ class Attempts:
             f"up once more in {wait:.0f} s before it is created again",
             delay_s=wait + 0.5,
         )
+
+    @staticmethod
+    def outcome_in_doubt(error: Exception) -> str:
+        """How an attempt ends whose effect is not known."""
+        return f"{_UNCLEAR}{error}" if isinstance(error, UnclearRefusal) else "unknown"
 
     def end(self, attempt_id: int, outcome: str, *, release: bool, **values: Any) -> None:
         """Close an attempt that has sent nothing; its lease ends at once. Best effort: an unwritten lease just runs out."""
@@ -210,3 +222,11 @@ class Attempts:
             .where(tables.attempt.c.attempt_id == attempt_id)
             .values(outcome=outcome, ended_at=now, **values)
         )
+
+
+def _refusal(outcome: str, raw_answer: str | None) -> Rejected | None:
+    """Looked up twice, and never there: what the create was answered with was a refusal after all."""
+    if not outcome.startswith(_UNCLEAR):
+        return None
+    words = outcome.removeprefix(_UNCLEAR)
+    return Rejected(f"{words}; looked up twice since, and no such document is there", raw_answer)

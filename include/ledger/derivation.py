@@ -150,10 +150,12 @@ def _reference(content: Content, tenant: Tenant) -> tuple[str | None, list[Reaso
 
 def _draft(content: Content, derived: DerivedJournal, tenant: Tenant, reference: str, posting_date: date) -> Draft:
     currency = content.currency or tenant.posting.currency
+    # A day's journal may have lost its day: its report came back without an approval date, and is held.
+    approval_date = content.day or posting_date
     submitters = {report.submitter_email for report in content.reports}
     submitter = submitters.pop() if len(submitters) == 1 else None
     if content.per == "day":
-        summary = f"Expensify {content.day:%Y-%m-%d}, {len(content.reports)} reports"
+        summary = f"Expensify {approval_date:%Y-%m-%d}, {len(content.reports)} reports"
     else:
         report = content.reports[0]
         summary = f"Expensify {report.report_id} {report.name or ''}".strip()
@@ -162,7 +164,7 @@ def _draft(content: Content, derived: DerivedJournal, tenant: Tenant, reference:
         reference=reference,
         kind=derived.kind,
         currency=currency,
-        approval_date=content.day or posting_date,
+        approval_date=approval_date,
         posting_date=posting_date,
         description=tenant.erp.description(content.key, reference, summary),
         lines=tuple(

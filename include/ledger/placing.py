@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from include.accounting.checks import control_total
 from include.accounting.money import written
 from include.accounting.reasons import Reason
 from include.accounting.reports import ExpenseFacts, ReportFacts
@@ -18,6 +19,8 @@ from include.ledger.journals import Journal
 from include.ledger.opening import CARD, Opening
 from include.ledger.plan import Found, Plan, Reading, Snapshot
 from include.settings.tenant import Tenant
+
+_AFTER_APPROVAL = ("REIMBURSED", "ARCHIVED")
 
 
 def make_plan(reading: Reading, snapshot: Snapshot, tenant: Tenant, run_day: date) -> Plan:
@@ -43,6 +46,8 @@ class _Planner:
         )
         new = [report for report in by_id if self._place(report)]
         self._opening.open_all(new)
+        if self.tenant.expensify.control_total == "warn":
+            self._tell_differing_totals()
         return self.result
 
     def _place(self, report: ReportFacts) -> bool:
@@ -62,7 +67,8 @@ class _Planner:
         return False
 
     def _is_approved(self, report: ReportFacts) -> bool:
-        return report.status in self.tenant.expensify.states
+        # A state that cannot be read says neither: silence would lose the report, so its own check holds it.
+        return report.status is None or report.status in self.tenant.expensify.states
 
     def _is_released(self, claim: tuple[str, str, str]) -> bool:
         """The claim belongs to a report that this plan reads afresh, in a journal that may still change."""
@@ -142,6 +148,13 @@ class _Planner:
             self._compare_with_posted(report, sent[0])
             keys += self._reopenable(report_id) or [] if self._is_approved(report) else []
         if not self._is_approved(report):
+            if keys and report.status in _AFTER_APPROVAL:
+                self._find(
+                    "left_unposted",
+                    report,
+                    keys[0],
+                    f"It is {report.status} now, which `expensify.states` leaves out: it left {keys[0]} and is not posted",
+                )
             self._leave(report_id, keys)
             self.result.updated[report_id] = report
         elif sent:
@@ -250,6 +263,16 @@ class _Planner:
     def _find(self, kind: str, report: ReportFacts, journal_key: str | None, message: str) -> None:
         mark = f"{kind}:{report.report_id}:{report.fingerprint()}:{report.approved_day}:{report.status}"
         self.result.found.append(Found(kind, report.report_id, journal_key, message, mark))
+
+    def _tell_differing_totals(self) -> None:
+        """Where the tenant file only warns, a report is posted although its expenses do not add up to its total."""
+        joined = {report_id: key for key, report_id in reversed(self.result.joined)}
+        for report in self.result.updated.values():
+            for reason in control_total(report) if self._is_approved(report) else ():
+                known = next(iter(self.snapshot.members.get(report.report_id, ())), None)
+                key = joined.get(report.report_id, known)
+                mark = f"control_total:{report.report_id}:{report.fingerprint()}"
+                self.result.found.append(Found("control_total", report.report_id, key, reason.message, mark))
 
     def _reopenable(self, report_id: str) -> list[str] | None:
         """Journals that the report left and that are closed for being empty: they come back under the same key."""

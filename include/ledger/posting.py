@@ -31,6 +31,7 @@ from include.errors import (
     ExpenseError,
     Held,
     NotExecuted,
+    ReferenceTaken,
     Refused,
     Rejected,
     Retryable,
@@ -138,6 +139,7 @@ class Poster:
 
     def _carry_out(self, journal: Journal, attempt_id: int) -> Posted:
         draft = journal.draft()
+        is_taken = False
         for round_ in range(1, MOST_CREATES + 1):
             try:
                 # Taken over: an earlier create may have been sent, and only an empty answer stands between it and a second.
@@ -149,13 +151,18 @@ class Poster:
                 raise
             if documents:
                 return self._adopt(journal, draft, attempt_id, documents)
-            self._attempts.require_proof_of_absence(journal, attempt_id, asked_at)
+            refused = self._attempts.require_proof_of_absence(journal, attempt_id, asked_at)
+            if refused is not None:
+                raise self._reject(journal, attempt_id, refused)
             sending = _Sending(partial(self._attempts.renew, journal, attempt_id))
             try:
                 document = erp.create(draft, sending)
             except Rejected as error:
                 raise self._reject(journal, attempt_id, error) from None
             except NotExecuted as error:
+                if is_taken and isinstance(error, ReferenceTaken):
+                    raise self._reject(journal, attempt_id, _unseen(error)) from None
+                is_taken = isinstance(error, ReferenceTaken)
                 again = self._not_executed(journal, attempt_id, error, last=round_ == MOST_CREATES)
                 if again is None:
                     raise Retryable(
@@ -313,11 +320,15 @@ class Poster:
         with self._ledger.write() as connection:
             # A client that does not know its outcome may have sent without saying so.
             sent_at = sa.func.coalesce(attempt.sent_at, self._clock(), type_=attempt.sent_at.type)
-            self._attempts.write_end(connection, attempt_id, "unknown", raw_answer=raw_answer, sent_at=sent_at)
+            outcome = self._attempts.outcome_in_doubt(error)
+            self._attempts.write_end(connection, attempt_id, outcome, raw_answer=raw_answer, sent_at=sent_at)
             until = connection.execute(
                 sa.select(attempt.lease_until).where(attempt.attempt_id == attempt_id)
             ).scalar_one()
         wait = max(0.0, (until - self._clock()).total_seconds()) + 0.5
+        if isinstance(error, Retryable) and error.delay_s is not None:
+            # A server that names a wait does not want to be asked before.
+            wait = max(wait, error.delay_s)
         return UnknownOutcome(
             f"journal {journal.key}: it was sent and its outcome is unknown ({_said(error)}); the next try, in {wait:.0f} s, "
             "looks it up and never posts it a second time",
@@ -349,6 +360,15 @@ class Poster:
 def _said(error: Exception) -> str:
     """Our own errors speak for themselves; what others say may hold an address or a secret."""
     return str(error) if isinstance(error, ExpenseError) else type(error).__name__
+
+
+def _unseen(error: ReferenceTaken) -> Rejected:
+    """The ERP says twice that it has the reference, and the look-up in between shows nothing."""
+    return Rejected(
+        f"{error}, but its look-up shows no such document: find out there what uses the reference (a registered, reversed or "
+        "otherwise hidden document)",
+        error.raw_answer,
+    )
 
 
 def refusal(journal: Journal) -> Refused:

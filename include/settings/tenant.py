@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -55,6 +56,23 @@ Text = Annotated[str, BeforeValidator(_text)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
+def _filled(value: str) -> str:
+    stripped = value.strip()
+    if not stripped:
+        raise ValueError("is blank: write a value, or null for none")
+    return stripped
+
+
+def _policy(value: str) -> str:
+    if not value or any(sign == "," or sign.isspace() for sign in value):
+        raise ValueError(f"{value!r} is no workspace ID: one ID per item, without blanks and commas")
+    return value
+
+
+FilledText = Annotated[ShortText, AfterValidator(_filled)]
+"""Text of which something is left after trimming: an account could not be built from blanks."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -91,7 +109,7 @@ class ValueMap(_Section):
 
     values: dict[Text, Text] = Field(default_factory=dict)
     expensify_gl_code: bool = False
-    default: Text | None = None
+    default: FilledText | None = None
 
     @field_validator("values", mode="before")
     @classmethod
@@ -132,12 +150,12 @@ class Expensify(_Section):
     """The ``expensify`` section."""
 
     connection: ShortText
-    policies: list[ShortText] = Field(default_factory=list)
+    policies: list[Annotated[ShortText, AfterValidator(_policy)]] = Field(default_factory=list)
     states: Annotated[list[Literal["APPROVED", "REIMBURSED", "ARCHIVED"]], Field(min_length=1)] = [
         "APPROVED",
         "REIMBURSED",
     ]
-    mark_exported: ShortText | None = None
+    mark_exported: FilledText | None = None
     lookback_days: int = Field(default=7, ge=0, le=90)
     control_total: Literal["hold", "warn"] = "hold"
     request_timeout_s: float = Field(default=600, gt=0)
@@ -149,8 +167,8 @@ class Expensify(_Section):
 class CreditAccount(_Section):
     """A balancing account, with dimensions where the ERP splits them (names of ``mapping.dimensions``)."""
 
-    account: ShortText
-    dimensions: dict[Text, Text] = Field(default_factory=dict)
+    account: FilledText
+    dimensions: dict[Text, FilledText] = Field(default_factory=dict)
 
 
 def _credit_account(value: object) -> object:
@@ -381,11 +399,6 @@ class Tenant(_Section):
         credit = self.posting.credit
         if self.erp.document_kind == "journal" and credit.reimbursable is None:
             raise ValueError("`posting.credit.reimbursable` is required: the account that balances employees' expenses")
-        if self.company_card != "exclude" and credit.company_card is None:
-            raise ValueError(
-                "`posting.credit.company_card` is required (or set `posting.company_card: exclude`): the account that "
-                "balances company card expenses"
-            )
         cards = list(credit.company_card.by_card.values()) if credit.company_card else []
         default_card = [credit.company_card.default] if credit.company_card else []
         for account in [credit.reimbursable, credit.already_reimbursed, *cards, *default_card]:

@@ -150,7 +150,7 @@ class Lookups:
         return {values.text_of(row, key).upper(): values.truth_of(row, "Active") is True for row in rows}
 
     def statuses(self, entity: str, key: str, codes: Collection[str]) -> dict[str, str]:
-        """Codes (upper case) that exist, with their status: projects, vendors, employees."""
+        """Codes (upper case) that exist, with their status: projects."""
         rows = self._by_code(Query(entity, f"{key},Status"), key, codes)
         return {values.text_of(row, key).upper(): values.text_of(row, "Status") for row in rows}
 
@@ -169,14 +169,13 @@ class Lookups:
         }
 
     def payees(self, ids: Collection[str]) -> dict[str, Payee]:
-        """Vendors and employees by id (upper case)."""
-        wanted = {identity.upper() for identity in ids}
-        found = {
-            code: Payee(code, status, False) for code, status in self.statuses("Vendor", "VendorID", wanted).items()
-        }
-        rest = wanted - found.keys()
-        for code, status in self.statuses("Employee", "EmployeeID", rest).items():
-            found[code] = Payee(code, status, True)
+        """Vendors and employees by id (upper case); ``Payee.id`` is as Acumatica writes it."""
+        found: dict[str, Payee] = {}
+        for entity, key, is_employee in (("Vendor", "VendorID", False), ("Employee", "EmployeeID", True)):
+            rest = [identity for identity in ids if identity.upper() not in found]
+            for row in self._by_code(Query(entity, f"{key},Status"), key, rest):
+                identity = values.text_of(row, key)
+                found[identity.upper()] = Payee(identity, values.text_of(row, "Status"), is_employee)
         return found
 
     def employees_by_email(self, emails: Collection[str]) -> dict[str, list[Payee]]:
@@ -219,7 +218,8 @@ class Lookups:
         return f"open:{self.settings.calendar_company or ''}:{period}:{kind}"
 
     def _by_code(self, query: Query, key: str, codes: Collection[str]) -> list[Record]:
-        conditions = [equal(key, code) for code in sorted({code.upper() for code in codes})]
+        # As they are written: that case does not matter is Acumatica's business.
+        conditions = [equal(key, code) for _, code in sorted({code.upper(): code for code in sorted(codes)}.items())]
         return self.session.any_of(query, conditions, subject=f"{query.entity} codes")
 
 

@@ -6,6 +6,7 @@
 400, 403, 404, 406, 412, 415          refused before anything was saved
 401, 429, API Login Limit, busy       not carried out
 500 of a known permanent kind         refused
+500 with another exception of its own unknown: looked up, and not there after all, it was refused
 anything else                         unknown: looked up before anything is sent again
 ====================================  ==========================================================
 """
@@ -19,7 +20,7 @@ from include.erps.acumatica import values
 from include.erps.acumatica.settings import BILL, DEBIT_ADJUSTMENT, AcumaticaSettings
 from include.erps.acumatica.values import NEW, Record, Unreadable
 from include.erps.port import Draft, ErpDocument, Kind
-from include.errors import NotExecuted, Rejected, UnknownOutcome
+from include.errors import NotExecuted, ReferenceTaken, Rejected, UnclearRefusal, UnknownOutcome
 from include.transport import Answer
 
 _REFUSED = frozenset({400, 403, 404, 406, 412, 415})
@@ -64,7 +65,9 @@ class Outcomes:
             )
         if answer.status == 500 and texts.says("refused", said):
             raise Rejected(f"Acumatica cannot take {name}{said}. Complete the setup of that form in Acumatica", raw)
-        raise UnknownOutcome(f"Acumatica answered {name} with HTTP {answer.status}{said}", answer.retry_after_s, raw)
+        unclear = answer.status == 500 and texts.says("permanent", said) and not texts.says("transient", said)
+        kind = UnclearRefusal if unclear else UnknownOutcome
+        raise kind(f"Acumatica answered {name} with HTTP {answer.status}{said}", answer.retry_after_s, raw)
 
     def _made(self, draft: Draft, answer: Answer, raw: str) -> ErpDocument:
         try:
@@ -86,8 +89,8 @@ class Outcomes:
         text = self.masked("; ".join(found[:20]))
         if self.settings.errors.says("duplicate", text):
             # Perhaps it is ours, from an attempt whose answer was lost: the look-up tells.
-            return NotExecuted(
-                f"Acumatica has a document with the vendor reference {draft.reference} already: {text[:300]}"
+            return ReferenceTaken(
+                f"Acumatica has a document with the vendor reference {draft.reference} already ({text[:300]})", raw
             )
         return Rejected(f"Acumatica refused {draft.reference}: {text or 'without a reason (HTTP 422)'}", raw)
 

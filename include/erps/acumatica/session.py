@@ -19,7 +19,7 @@ from include.erps.acumatica.access import Access
 from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.acumatica.values import Record, Unreadable
 from include.erps.shared_state import RequestBudget
-from include.errors import LookupFailed, Misconfigured, Retryable
+from include.errors import ExpenseError, LookupFailed, Misconfigured, Retryable
 from include.transport import REPEATABLE_STATUS, Answer, HttpClient, NoAnswer, NotSent
 
 _LOG = logging.getLogger(__name__)
@@ -230,11 +230,12 @@ class Session:
         """
         assert self._prepared is not None
         headers, self._prepared = self._prepared, None
-        answer = self._send("PUT", f"{self.root}/{entity}", headers, params=dict(parameters), content=text.encode())
+        answer = self._send("PUT", f"{self.root}/{entity}", headers, parameters, content=text.encode())
         if answer.status == 401:
             try:
                 self._access.renew(headers)
-            except Retryable as error:
+            except ExpenseError as error:
+                # The refused request had no effect, whatever becomes of the next sign-in: the next request meets it again.
                 _LOG.warning("Acumatica: the session could not be renewed: %s", error)
         return answer
 
@@ -297,7 +298,7 @@ class Session:
         for _ in range(2):
             self._take()
             headers = self._access.headers()
-            answer = self._send(method, path, headers, params=dict(parameters), **options)
+            answer = self._send(method, path, headers, parameters, **options)
             if answer.status != 401:
                 return answer
             self._access.renew(headers)
@@ -306,14 +307,19 @@ class Session:
             "user belong to the same tenant and that the user may use the web services"
         )
 
-    def _send(self, method: str, path: str, headers: Mapping[str, str], **options: Any) -> Answer:
+    def _send(
+        self, method: str, path: str, headers: Mapping[str, str], parameters: Mapping[str, str], **options: Any
+    ) -> Answer:
         sent = {**headers, "Accept": "application/json"}
         if self._settings.branch:
             # Else a session works in the branch that its user was in last.
             sent["PX-CbApiBranch"] = self._settings.branch
         if "content" in options:
             sent["Content-Type"] = "application/json"
-        answer = self._http.request(method, quote(path, safe="/%"), headers=sent, **options)
+        # A blank as %20: whether a + means one in a URL is up to who reads it.
+        query = "&".join(f"{name}={quote(value, safe=',/')}" for name, value in parameters.items())
+        address = quote(path, safe="/%") + (f"?{query}" if query else "")
+        answer = self._http.request(method, address, headers=sent, **options)
         if answer.status == 429 and self._budget is not None:
             self._budget.pause(
                 min(answer.retry_after_s or self._settings.retry_wait_s, self._settings.retry_wait_max_s)

@@ -50,7 +50,9 @@ class ErrorTexts(BaseModel):
     busy: str = r"previous operation has not been completed"
     transient: str = r"timeout|timed out|deadlock"
     refused: str = r"PXSetupNotEnteredException"
-    duplicate: str = r"VendorRef.*(duplicate|already|exists)|duplicate.*vendor ref"
+    permanent: str = r"\bPX\.[\w.]*Exception\b"
+    # We always send one that is neither empty nor too long: whatever else is wrong with it, another document has it.
+    duplicate: str = r"(^|; )VendorRef: |duplicate.*vendor ref"
     not_releasable: str = r"status is invalid for processing"
     cannot_optimize: str = r"CannotOptimizeException|Optimization cannot be performed"
     login_refused: str = r"invalid credentials"

@@ -141,7 +141,10 @@ class WindowsAuth(httpx.Auth):
                     # The server executed an empty request: it knows the connection already.
                     response = yield request
                 return
-            if answer is None or step >= steps:
+            if answer is None and step < steps:
+                # The password was not given yet, so it was not refused either.
+                raise NotSent("the server broke the log-on off before it asked for the password; nothing was executed")
+            if step >= steps:
                 if step >= 2 and steps == 2 and connection is not challenged_on:
                     raise NotSent(
                         "the connection was not kept between the steps of the log-on, so nothing was executed: a proxy in "

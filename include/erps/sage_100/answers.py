@@ -57,8 +57,8 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class _Answer(BaseModel):
-    # A newer agent may tell more than we ask for.
-    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel)
+    # A newer agent may tell more than we ask for. Sage's fields have a fixed length, and not every reader takes the blanks off.
+    model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True, alias_generator=to_camel)
 
 
 class Structure(_Answer):

@@ -46,7 +46,7 @@ class Sage100Erp:
     :param request_timeout_s: total time of one request; ``None``: the settings'.
     :param shared: where it is kept between tasks which accounts were seen active; ``None``: nowhere, so each create asks.
     :param reread: gives the connection's credentials as they are now, after a refused log-on.
-    :param timing: ``sleep`` and ``jitter`` of :class:`include.erps.sage_100.session.Session`.
+    :param timing: ``sleep``, ``jitter`` and ``monotonic`` of :class:`include.erps.sage_100.session.Session`.
     :raises Misconfigured: the address is wrong, or the agent's key is missing.
     """
 

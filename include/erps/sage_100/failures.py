@@ -60,6 +60,9 @@ ERROR_CLASSES: Mapping[str, ErrorClass] = {
 # Sage's own checks of a value or of the ledger come before anything is written.
 _CHECKS = ("CI_", "GL_")
 
+# What SOAP itself calls a fault says nothing of its cause.
+_SOAP_CODES = frozenset({"Client", "Server", "Sender", "Receiver"})
+
 STATUS_CLASSES: Mapping[int, ErrorClass] = {
     401: "auth", 408: "unknown", 409: "data", 413: "data", 422: "data", 423: "busy", 429: "busy",
 }  # fmt: skip
@@ -129,3 +132,11 @@ def error_class(failure: Failure, changes: Mapping[str, ErrorClass]) -> ErrorCla
     if failure.status in STATUS_CLASSES:
         return STATUS_CLASSES[failure.status]
     return "config" if 400 <= failure.status < 500 else "unknown"
+
+
+def is_unlisted(failure: Failure, changes: Mapping[str, ErrorClass]) -> bool:
+    """Whether the failure has a code of Sage's or the agent's that neither table nor rule knows."""
+    code = failure.code
+    if code is None or code in _SOAP_CODES or code.startswith(_CHECKS):
+        return False
+    return code not in changes and code not in ERROR_CLASSES

@@ -13,9 +13,9 @@ from typing import TypeVar
 from include.erps.sage_100.answers import Unreadable
 from include.erps.sage_100.channel import Channel, Created, Credentials
 from include.erps.sage_100.documents import Entry
-from include.erps.sage_100.failures import ErrorClass, Failure, error_class
+from include.erps.sage_100.failures import ErrorClass, Failure, error_class, is_unlisted
 from include.erps.sage_100.settings import Sage100Settings
-from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnclearRefusal, UnknownOutcome
 from include.transport import NoAnswer, NotSent
 
 T = TypeVar("T")
@@ -37,6 +37,7 @@ class Session:
         *,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[float, float], float] = random.uniform,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_channel = open_channel
         self._credentials = credentials
@@ -44,9 +45,11 @@ class Session:
         self._reread = reread
         self._sleep = sleep
         self._jitter = jitter
+        self._monotonic = monotonic
         self._opened: Channel | None = None
         self._times_busy = 0
         self._pause_s = 0.0
+        self._not_before = float("-inf")
 
     def ask(self, subject: str, question: Callable[[Channel], T]) -> T:
         """The answer to a question without effect.
@@ -93,8 +96,14 @@ class Session:
             raise UnknownOutcome(f"{name} was sent to Sage 100: {error}") from None
 
     def rest(self) -> None:
-        """Wait a moment if Sage was just busy: a lock may be the end of our own earlier, timed-out write."""
-        pause, self._pause_s = self._pause_s, 0.0
+        """Wait a moment if Sage was just busy: a lock may be the end of our own earlier, timed-out write.
+
+        :raises LookupFailed: Sage itself named a wait that is too long to sit out here.
+        """
+        pause = max(self._pause_s, self._not_before - self._monotonic())
+        self._pause_s = 0.0
+        if pause > self._settings.retry_cap_s:
+            raise LookupFailed(f"Sage 100 asked to be left alone for another {pause:.0f} s", pause)
         if pause > 0:
             self._sleep(pause)
 
@@ -143,7 +152,9 @@ class Session:
                 delay_s,
             )
         if kind == "unknown":
-            return UnknownOutcome(f"Sage 100 answered {name} with {failure}", failure.retry_after_s, failure.raw)
+            unlisted = is_unlisted(failure, self._settings.error_classes)
+            error = UnclearRefusal if unlisted else UnknownOutcome
+            return error(f"Sage 100 answered {name} with {failure}", failure.retry_after_s, failure.raw)
         if kind == "auth" and self._renewed():
             return NotExecuted(
                 f"Sage 100 refused the log-on before {name} was read; the connection has been changed since"
@@ -158,4 +169,6 @@ class Session:
         self._times_busy += 1
         base, cap = self._settings.retry_base_s, self._settings.retry_cap_s
         self._pause_s = self._jitter(0, min(cap, base * 2 ** (self._times_busy - 1)))
+        if retry_after_s is not None:
+            self._not_before = self._monotonic() + retry_after_s
         return (retry_after_s or 0.0) + self._jitter(min(base, cap), cap)

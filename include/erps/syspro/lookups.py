@@ -84,7 +84,7 @@ class Lookups:
         names = self._tables
         company = (names.account_company, self._gl_company)
         columns = [names.account_company, names.account_code, names.account_hold, names.account_control]
-        rows = self._any_of(names.accounts, columns, [(company, (names.account_code, code)) for code in codes])
+        rows = self._any_of(names.accounts, columns, [((names.account_code, code), company) for code in codes])
         found: dict[str, Account] = {}
         for row in rows:
             # Active accounts have a blank or N here.
@@ -102,7 +102,7 @@ class Lookups:
         fixed = [(names.analysis_category, str(category))]
         if names.analysis_company:
             fixed.append((names.analysis_company, self._gl_company))
-        groups: list[list[Condition]] = [[*fixed, (names.analysis_code, code)] for code in codes]
+        groups: list[list[Condition]] = [[(names.analysis_code, code), *fixed] for code in codes]
         return {row[names.analysis_code] for row in self._any_of(names.analysis, [names.analysis_code], groups)}
 
     def supplier_on_hold(self, supplier: str) -> bool | None:
@@ -149,7 +149,7 @@ class Lookups:
     def invoices_of(self, supplier: str, numbers: Sequence[str]) -> list[Row]:
         """The invoices of a supplier under any of the numbers, in as few requests as possible."""
         names = self._tables
-        groups = [((names.invoice_supplier, supplier), (names.invoice_number, number)) for number in numbers]
+        groups = [((names.invoice_number, number), (names.invoice_supplier, supplier)) for number in numbers]
         return self._any_of(names.invoices, self._invoice_columns, groups)
 
     def prove_ledger(self) -> None:
@@ -369,7 +369,11 @@ class Lookups:
 
 
 def _comfnd(table: str, columns: Sequence[str], where: Sequence[Sequence[Condition]], limit: int, order: str) -> str:
-    """Groups joined by Or, conditions by And. Every condition stands in brackets of its own: And binds closer than Or."""
+    """Groups joined by Or, conditions by And, every condition in brackets of its own.
+
+    Nothing says whether And binds closer than Or. So callers put what differs between groups first and what all have in common
+    behind it: then taking the links from left to right gives the same rows.
+    """
     expressions = "".join(
         "<Expression><OpenBracket>(</OpenBracket>"
         + (leaf("AndOr", "And" if within else "Or") if group_at or within else "")

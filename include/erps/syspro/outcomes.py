@@ -18,7 +18,15 @@ from include.erps.syspro.channel import Reply
 from include.erps.syspro.refusals import Finding
 from include.erps.syspro.session import refusal_of
 from include.erps.syspro.settings import SysproSettings
-from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
+from include.errors import (
+    Misconfigured,
+    NotExecuted,
+    ReferenceTaken,
+    Rejected,
+    Retryable,
+    UnclearRefusal,
+    UnknownOutcome,
+)
 
 # The web server refuses a request line that is too long before any program sees it.
 _TOO_LONG = frozenset({414, 431})
@@ -113,7 +121,7 @@ class Outcomes:
             case "auth" | "malformed":
                 raise Rejected(f"SYSPRO refused {name}: {words}", raw)
             case _:
-                raise UnknownOutcome(
+                raise UnclearRefusal(
                     f"SYSPRO answered {name} with a text that says nothing of the posting: {words}", None, raw
                 )
 
@@ -121,7 +129,7 @@ class Outcomes:
         known = self.settings.refusals
         if any(known.error_class(finding) == "exists" for finding in found):
             # Perhaps it is ours, from an attempt whose answer was lost: the look-up tells.
-            return NotExecuted(f"SYSPRO has the invoice {draft.reference} already; it is looked up")
+            return ReferenceTaken(f"SYSPRO has the invoice {draft.reference} already", raw)
         return Rejected(f"SYSPRO refused {draft.reference}: {self.masked(refusals.explained(found, known))}", raw)
 
     def _processed(self, draft: Draft, root: etree._Element) -> bool:

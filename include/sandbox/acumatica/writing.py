@@ -190,7 +190,7 @@ class _Form:
             line.complain("Project", f"The project is {project.text('Status').lower()}.")
         task = line.text("ProjectTask")
         tasks = [row for row in self.books.all("ProjectTask") if row.text("ProjectID").lower() == code.lower()]
-        if not task and tasks:
+        if not task:
             line.complain("ProjectTask", "'Project Task' cannot be empty.")
         elif task and task.lower() not in [row.text("ProjectTaskID").lower() for row in tasks]:
             line.complain("ProjectTask", "'Project Task' cannot be found in the system.")

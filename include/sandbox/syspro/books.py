@@ -132,6 +132,7 @@ class Company:
     `gl_company` is its key in the ledger tables, which companies share. `year`/`period` is the ledger's
     current period; `ap_year`/`ap_period` the payables' one. `closed` lists closed ledger periods, `ap_closed`
     closed relative payables periods (C, P, B). `first_number` starts each ledger year's journal numbers.
+    `registered` are (supplier, invoice) of registered invoices, which no table of ours shows.
     """
 
     id: str
@@ -156,6 +157,7 @@ class Company:
     suppliers: dict[str, Supplier] = field(default_factory=dict)
     journals: list[Journal] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
+    registered: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.gl_company = self.gl_company or self.id

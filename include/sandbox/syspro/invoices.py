@@ -75,7 +75,7 @@ def _read(reader: Reader, company: Company, rules: Rules, today: date, earlier: 
     kind = reader.choice("TransactionCode", "IACD", "I")
     number = reader.text("Invoice", 20, mandatory=True).upper()
     exists = any((one.supplier, one.invoice) == (supplier, number) for one in (*company.invoices, *earlier))
-    if kind == "I" and exists:
+    if kind == "I" and (exists or (supplier, number) in company.registered):
         message = f"Invoice '{number}' already exists for supplier '{supplier}'"
         reader.report("Invoice", number, "220003", message)
     elif kind != "I" and not exists:

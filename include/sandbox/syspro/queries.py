@@ -32,8 +32,13 @@ _CONDITIONS: dict[str, Callable[[int], bool]] = {
 Predicate = Callable[[Row], bool]
 
 
-def find_rows(companies: Iterable[Company], company: Company, query: Element, version: str) -> str:
-    """COMFND: rows of one table by Expression blocks. What exceeds ReturnRows is cut without a word."""
+def find_rows(
+    companies: Iterable[Company], company: Company, query: Element, version: str, *, left_to_right: bool = False
+) -> str:
+    """COMFND: rows of one table by Expression blocks. What exceeds ReturnRows is cut without a word.
+
+    `left_to_right`: And and Or are taken as they come, instead of And before Or.
+    """
     name = text_of(query, "TableName")
     table = TABLES.get(name)
     if table is None:
@@ -44,7 +49,7 @@ def find_rows(companies: Iterable[Company], company: Company, query: Element, ve
         if column not in table.columns:
             raise Refused(f"Column '{column}' not found in table '{name}'")
     where = query.find("Where")
-    predicate = _Where(where, table).predicate() if where is not None else _everything
+    predicate = _Where(where, table, left_to_right).predicate() if where is not None else _everything
     # Without OrderBy no order may be relied on: newest first surprises whoever expects the order of entry.
     rows = [row for row in table.rows(companies, company) if predicate(row)][::-1]
     for column in reversed(order):
@@ -110,12 +115,13 @@ def _everything(row: Row) -> bool:
 
 
 class _Where:
-    """Turns Expression blocks into a predicate: brackets first, then And, then Or."""
+    """Turns Expression blocks into a predicate: brackets first, then And, then Or, or these two from left to right."""
 
-    def __init__(self, where: Element, table: Table) -> None:
+    def __init__(self, where: Element, table: Table, left_to_right: bool) -> None:
         if (where.text or "").strip():
             raise Refused("Invalid Where: SQL text is not accepted, only Expression elements")
         self._table = table
+        self._left_to_right = left_to_right
         self._tokens: list[str | Predicate] = []
         expressions = where.findall("Expression")
         for position, expression in enumerate(expressions):
@@ -138,11 +144,20 @@ class _Where:
         return result
 
     def _either(self) -> Predicate:
+        if self._left_to_right:
+            return self._as_they_come()
         parts = [self._both()]
         while self._peek() == "or":
             self._at += 1
             parts.append(self._both())
         return lambda row: any(part(row) for part in parts)
+
+    def _as_they_come(self) -> Predicate:
+        result = self._single()
+        while (link := self._peek()) in ("and", "or"):
+            self._at += 1
+            result = _joined(result, self._single(), both=link == "and")
+        return result
 
     def _both(self) -> Predicate:
         parts = [self._single()]
@@ -181,6 +196,12 @@ class _Where:
             raise Refused(f"Condition '{condition}' is not valid")
         wanted = _typed(column, name, value)
         return lambda row: test(_compare(_folded(row[name]), wanted))
+
+
+def _joined(first: Predicate, second: Predicate, *, both: bool) -> Predicate:
+    if both:
+        return lambda row: first(row) and second(row)
+    return lambda row: first(row) or second(row)
 
 
 def _like(text: str) -> re.Pattern[str]:

@@ -55,8 +55,9 @@ class Syspro:
 
     Tests set the attributes directly: `companies`, `sessions` (operators, seats, idle time, clock, id form 7
     or 8), `wrapping` (bare text, JSON-quoted, or a `<string>` element), `lower_case_errors`, `url_limit`
-    (bytes of request line and headers), `today`, `version`. They read `company("EDU1").journals` and
-    `overlaps`, the number of calls that arrived while another call of the same session was running.
+    (bytes of request line and headers), `conditions_left_to_right` (how a Where joins And and Or), `today`,
+    `version`. They read `company("EDU1").journals` and `overlaps`, the number of calls that arrived while
+    another call of the same session was running.
     """
 
     name = "syspro"
@@ -68,6 +69,7 @@ class Syspro:
         self.lower_case_errors = True
         self.soap_fault_prefix = "ERROR: "
         self.url_limit = 16384
+        self.conditions_left_to_right = False
         self.version = "8.0.021"
         self.today: Callable[[], date] = lambda: datetime.now(UTC).date()
         self.overlaps = 0
@@ -151,7 +153,13 @@ class Syspro:
             raise Refused(_UNKNOWN_OBJECT)
         document = _document(xml_in, "XmlIn", "Query")
         if business_object == "COMFND":
-            return find_rows(self.companies.values(), session.company, document, self.version)
+            return find_rows(
+                self.companies.values(),
+                session.company,
+                document,
+                self.version,
+                left_to_right=self.conditions_left_to_right,
+            )
         if business_object == "GENQRY":
             return account_query(session.company, document, self.version)
         return validate_code(session.company, document, self.version)

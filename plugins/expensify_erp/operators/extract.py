@@ -78,7 +78,10 @@ class ExtractOperator(TenantOperator):
     ) -> list[ExportQuery]:
         """By ID, without the label filter; a second reading with it tells which unknown ones carry the label."""
         settings = tenant.expensify
-        queries = queries_for_reports(report_ids, settings.policies)
+        try:
+            queries = queries_for_reports(report_ids, settings.policies)
+        except ValueError as error:
+            raise Misconfigured(f"the run's report_ids are wrong: {error}. Write one ID per line") from None
         unknown = queue.unknown_reports(ledger, scope, report_ids)
         if settings.mark_exported and unknown:
             queries += [
@@ -95,9 +98,9 @@ class ExtractOperator(TenantOperator):
 
 def _mode(context: Context) -> Mode:
     params = context["params"]
-    if params.get("report_ids"):
+    if _named(context, "report_ids"):
         return "reports"
-    if params.get("journals"):
+    if _named(context, "journals"):
         return "journals"
     if params.get("from") or params.get("to"):
         return "range"
@@ -133,4 +136,4 @@ def _day(context: Context, name: str) -> date | None:
 
 
 def _named(context: Context, name: str) -> list[str]:
-    return [str(value).strip() for value in context["params"][name] if str(value).strip()]
+    return [str(value).strip() for value in context["params"].get(name) or () if str(value).strip()]

@@ -11,6 +11,7 @@ from include.errors import Held
 from include.ledger import claims, journals, queue, runs
 from include.ledger.database import Ledger
 from include.ledger.journals import Scope
+from include.ledger.plan import Plan
 from include.ledger.reading import run_day
 from include.ledger.runs import Run
 
@@ -38,14 +39,14 @@ class TransformOperator(TenantOperator):
             reading = self.reading(self.archive, ledger, scope, tenant, run, context)
             day = run_day(tenant, run.window, utc_now())
             if run.dry_run:
-                _, _, outcomes = claims.prepare(ledger, scope, tenant, reading, day)
+                _, plan, outcomes = claims.prepare(ledger, scope, tenant, reading, day)
+                self._tell(plan)
                 rows = preview_rows(outcomes.values())
                 context["ti"].xcom_push("preview", rows)
                 self.log.info("Dry run, nothing is claimed:\n%s", preview_table(rows))
                 return []
             claimed = claims.claim(ledger, scope, tenant, reading, day, self.actor(context), run.key)
-            for found in claimed.plan.found:
-                self.log.warning("report %s: %s", found.report_id, found.message)
+            self._tell(claimed.plan)
             joined = self._joining(ledger, scope, run, claimed.in_window, context)
             with ledger.write() as connection:
                 runs.append(connection, scope, run.key, joined)
@@ -56,12 +57,16 @@ class TransformOperator(TenantOperator):
         )
         return keys
 
+    def _tell(self, plan: Plan) -> None:
+        for found in plan.found:
+            self.log.warning("report %s: %s", found.report_id, found.message)
+
     def _joining(
         self, ledger: Ledger, scope: Scope, run: Run, in_window: tuple[str, ...], context: Context
     ) -> list[str]:
         """Journals that this run carries besides its own new ones."""
         if run.mode == "journals":
-            wanted = [str(key).strip() for key in context["params"]["journals"]]
+            wanted = [str(key).strip() for key in context["params"]["journals"] if str(key).strip()]
             with ledger.read() as connection:
                 known = journals.fetch(connection, scope, wanted)
             missing = [key for key in wanted if key not in known]

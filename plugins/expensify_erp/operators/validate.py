@@ -61,11 +61,12 @@ class ValidateOperator(TenantOperator):
     def _derive_again(
         self, ledger: Ledger, scope: Scope, tenant: Tenant, run: Run, keys: list[str], context: Context
     ) -> None:
-        """Apply today's mapping to what is held; on a replay of this step, to everything that is not frozen."""
+        """Apply today's mapping to what is held, or was refused and is named by a person; on a replay to all not frozen."""
         is_replay = context["ti"].try_number > 1
+        open_states = ("held", "rejected") if run.mode in ("reports", "journals") else ("held",)
         with ledger.read() as connection:
             found = journals.fetch(connection, scope, keys).values()
-        stale = [journal.key for journal in found if journal.state == "held" or (is_replay and not journal.frozen)]
+        stale = [journal.key for journal in found if journal.state in open_states or (is_replay and not journal.frozen)]
         if stale:
             day = run_day(tenant, run.window, utc_now())
             claims.derive_again(ledger, scope, tenant, stale, day, self.actor(context))

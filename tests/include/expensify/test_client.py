@@ -82,7 +82,9 @@ def test_export_sends_every_setting_in_the_form_body_and_nothing_in_the_address(
     assert budget.taken == 1
 
 
-@pytest.mark.parametrize("body", [NAME, f'"{NAME}"', json.dumps({"responseCode": 200, "filename": NAME})])
+@pytest.mark.parametrize(
+    "body", [NAME, f'"{NAME}"', f"\ufeff{NAME}\r\n", json.dumps({"responseCode": 200, "filename": NAME})]
+)
 def test_a_file_name_is_read_in_each_form(body: str) -> None:
     with client(Scripted(body.encode())) as (expensify, *_):
         assert expensify.export(BY_ID) == NAME

@@ -73,10 +73,11 @@ def test_reports_are_asked_for_by_id_in_chunks_of_300_in_every_state() -> None:
 
 @dataclass
 class Prepared:
-    """A client whose exports are prepared."""
+    """A client whose exports are prepared; the next downloads bring as many bytes of them as ``unfinished`` says."""
 
     files: list[bytes]
     queries: list[ExportQuery] = field(default_factory=list)
+    unfinished: list[int] = field(default_factory=list)
 
     def export(self, query: ExportQuery) -> str:
         self.queries.append(query)
@@ -84,7 +85,8 @@ class Prepared:
 
     def download(self, name: str, into: IO[bytes]) -> int:
         assert name == f"file{len(self.queries)}"
-        return into.write(self.files[len(self.queries) - 1])
+        content = self.files[len(self.queries) - 1]
+        return into.write(content[: self.unfinished.pop(0)] if self.unfinished else content)
 
 
 def rendered(*report_ids: str) -> bytes:
@@ -107,7 +109,9 @@ TIMES = [datetime(2026, 11, 21, 6, tzinfo=UTC), datetime(2026, 11, 21, 6, 1, tzi
 def run(files: Sequence[bytes], archive: io.BytesIO) -> tuple[Prepared, object]:
     client = Prepared(list(files))
     times = iter(TIMES)
-    return client, extract(client, QUERIES, archive, {"tenant": "midwest"}, now=lambda: next(times))
+    return client, extract(
+        client, QUERIES, archive, {"tenant": "midwest"}, now=lambda: next(times), sleep=lambda seconds: None
+    )
 
 
 def test_each_part_stands_behind_what_was_asked() -> None:
@@ -158,6 +162,16 @@ def test_nothing_of_a_cut_off_download_reaches_the_archive() -> None:
     with pytest.raises(IncompleteExport):
         run([rendered("R1"), rendered("R7")[:-5]], archive)
     assert [json.loads(line)["k"] for line in archive.getvalue().splitlines()] == ["X", "B", "R", "E", "Z", "F"]
+
+
+def test_a_file_that_is_not_written_to_its_end_yet_is_downloaded_again_and_never_exported_again() -> None:
+    file, archive = rendered("R1", "R2"), io.BytesIO()
+    client = Prepared([file], unfinished=[len(file) - 1, 40])
+    waits: list[float] = []
+    summary = extract(client, WINDOW, archive, {}, sleep=waits.append)
+    assert (client.queries, waits) == (WINDOW, [2.0, 8.0])
+    assert summary.size_bytes == len(file)
+    assert archive.getvalue().split(b"\n", 1)[1] == file + b"\n"
 
 
 def test_an_extraction_goes_into_the_encrypted_archive_and_back(tmp_path: Path) -> None:

@@ -459,6 +459,18 @@ def test_states_in_the_words_of_pages_and_api(word: str, state: str) -> None:
     assert one_report(status=word).status == state
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_byte_order_mark_before_each_rendering_and_windows_line_ends_are_no_fault(plain: bool) -> None:
+    begin, *rest = rendering(({"reportID": "R1"}, [{"transactionID": "1"}]))
+    one = [b"\xef\xbb\xbf" + begin, *rest]
+    lines = [each.replace(b"\n", b"\r\n") for each in [*one, *one]]
+    assert verify(lines) == Totals(parts=0, renderings=2, reports=2, expenses=2, lines=10)
+    assert [report.report_id for report in read_export(lines, plain=plain) if isinstance(report, Report)] == [
+        "R1",
+        "R1",
+    ]
+
+
 def test_an_unknown_state_is_a_defect() -> None:
     report = one_report(status="Paid")
     assert report.status is None
@@ -478,6 +490,10 @@ def test_an_unknown_state_is_a_defect() -> None:
         ({"tag": ":B:"}, ((None, None), ("B", None))),
         ({"ntag1": "A:B", "tag": r"A\:B"}, (("A:B", None),)),
         ({"ntag2": "B", "ntag2GlCode": "2", "tag": "x:y"}, ((None, None), ("B", "2"))),
+        ({"ntag1": "B", "tag": "B", "tagGlCode": "1"}, (("B", "1"),)),
+        ({"ntag1": "A", "ntag2": "B", "tag": "A:B", "tagGlCode": ":2"}, (("A", None), ("B", "2"))),
+        ({"ntag1": "B", "tag": "C", "tagGlCode": "1"}, (("B", None),)),
+        ({"ntag1": "A", "ntag1GlCode": "1", "ntag2": "B", "tag": "A:B", "tagGlCode": "1:2"}, (("A", "1"), ("B", None))),
         ({"ntag1GlCode": "1"}, ((None, "1"),)),
         ({"ntag1": "", "ntag2": None, "tag": "A"}, (("A", None),)),
         ({"ntag1": 100, "ntag1GlCode": 7}, (("100", "7"),)),
@@ -525,8 +541,8 @@ def test_a_part_without_its_start_is_refused(started: dict[str, Any]) -> None:
         list(read_export([line("X", **started), *rendering()]))
 
 
-# Half a surrogate pair has no UTF-8 form; the server's own encoder never writes one.
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+# Half a surrogate pair has no UTF-8 form; the server's own encoder never writes one. A NUL is replaced.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 CENTS = st.integers(min_value=-(10**15) + 1, max_value=10**15 - 1)
 
 
@@ -554,9 +570,25 @@ def test_any_text_and_any_amount_come_back_unchanged(
     assert expense.defects == ()
 
 
+@pytest.mark.parametrize("rate", ["4.1E-5", "1 EUR = 1.08 USD", "n/a"])
+def test_a_conversion_rate_in_words_holds_nothing(rate: str) -> None:
+    expense = one_expense(amount=1000, convertedAmount=1080, currencyConversionRate=rate)
+    assert (expense.currency_conversion_rate, expense.defects) == (None, ())
+
+
+def test_a_nul_is_shown_as_a_replacement_and_never_part_of_an_id() -> None:
+    expense = one_expense(transactionID="1", merchant="Ca\x00fe", amount="1\x00")
+    assert (expense.merchant, expense.amount) == ("Ca\ufffdfe", None)
+    assert expense.defects == (Defect("amount", "not_a_number", "1\ufffd"),)
+    with pytest.raises(IncompleteExport, match="an expense without a transactionID"):
+        one_expense(transactionID="1\x00", amount=1)
+
+
 @given(
     st.lists(
-        st.text(st.characters(exclude_characters="\\", exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=6
+        st.text(st.characters(exclude_characters="\\\x00", exclude_categories=["Cs"]), min_size=1),
+        min_size=1,
+        max_size=6,
     )
 )
 def test_any_joined_tag_comes_apart_into_its_levels(names: list[str]) -> None:

@@ -253,6 +253,14 @@ def test_an_unapproved_report_leaves_and_the_empty_journal_closes(company: Compa
     assert company.lines("20261120-1") == []
 
 
+def test_a_report_that_leaves_for_a_state_the_tenant_leaves_out_is_a_finding(new_company: NewCompany) -> None:
+    company = new_company(expensify={"states": ["APPROVED"]})
+    company.claim(report("R1", expense("1", category="Gifts")))
+    company.claim(report("R1", expense("1", category="Gifts"), status="REIMBURSED"))
+    assert company.states() == {"20261120-1": "closed"}
+    assert company.findings() == [("left_unposted", "R1", "20261120-1")]
+
+
 def test_a_deleted_report_leaves_as_well(company: Company) -> None:
     company.claim(report("R1"), report("R2"))
     company.check()
@@ -439,3 +447,13 @@ def test_dates_of_both_kinds_are_kept(company: Company) -> None:
     company.claim(report("R1"))
     (row,) = company.rows(tables.journal)
     assert (row["approval_date"], row["first_posting_date"], row["posting_date"]) == (DAY, DAY, DAY)
+
+
+def test_a_report_that_loses_its_approval_date_holds_its_day_also_where_the_runs_day_is_posted(
+    new_company: NewCompany,
+) -> None:
+    company = new_company(posting={"date": "run"})
+    company.claim(report("R1"))
+    company.claim(report("R1", day=None))
+    company.check()
+    assert (company.states(), company.reasons("20261120-1")) == ({"20261120-1": "held"}, ["no_approval_date"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from include.ledger import runs
+from include.accounting.preview import preview_rows
+from include.accounting.window import Window
+from include.ledger import claims, runs, tables
+from include.ledger.reading import reading_of
 from tests.include.ledger.company import DAY, Company, expense, no_expenses, report
+from tests.include.ledger.exports import archive, expense_record, part, report_record
 from tests.include.ledger.plain_erp import PlainErp
 
 NEXT_DAY = date(2026, 11, 21)
@@ -77,6 +83,15 @@ def test_an_undated_report_is_held_under_its_own_id(company: Company) -> None:
     assert company.reasons("R1") == ["no_approval_date"]
 
 
+def test_an_undated_report_is_held_also_where_bad_ones_are_isolated_and_the_runs_day_is_posted(
+    new_company: NewCompany,
+) -> None:
+    company = new_company(posting={"date": "run"}, hold={"isolate": True})
+    company.claim(report("R1", day=None), report("R2"))
+    company.check()
+    assert company.states() == {"20261120-1": "ready", "R1": "held"}
+
+
 def test_an_undated_report_that_gets_its_date_is_posted_on_it_under_the_same_key(company: Company) -> None:
     company.claim(report("R1", day=None))
     company.claim(report("R1", day=NEXT_DAY))
@@ -98,6 +113,15 @@ def test_company_cards_get_a_journal_of_their_own(new_company: NewCompany, per: 
     assert company.references() == {key: f"EXP-{key}", f"{key}-C": f"EXP-{key}-C"}
     assert company.lines(key) == [("6100", 300), ("2150", -300)]
     assert company.lines(f"{key}-C") == [("6100", 700), ("2160", -700)]
+
+
+def test_without_a_card_account_only_a_card_expense_is_held(new_company: NewCompany) -> None:
+    company = new_company(posting={"per": "report", "credit": {"company_card": None}})
+    company.claim(report("R1"), report("R2", expense("2"), expense("3", reimbursable=False, bank="Amex Corp")))
+    company.check()
+    assert company.states() == {"R1": "ready", "R2": "held"}
+    (reason,) = company.journal("R2").reasons
+    assert reason.message == "Company card 'Amex Corp' has no balancing account"
 
 
 def test_a_report_of_card_expenses_only_has_only_the_card_journal(new_company: NewCompany) -> None:
@@ -140,6 +164,27 @@ def test_a_report_that_nets_to_zero_altogether_is_closed_with_its_claims(company
     assert company.booked() == {"20261120-1": ["1", "2"]}
 
 
+def test_a_total_that_differs_is_posted_with_a_finding_where_the_tenant_only_warns(new_company: NewCompany) -> None:
+    company = new_company(expensify={"control_total": "warn"})
+    company.claim(report("R1", total_cents=900), report("R2"))
+    company.claim(report("R1", total_cents=900, name="Renamed"))
+    company.check()
+    assert company.states() == {"20261120-1": "ready"}
+    assert company.findings() == [("control_total", "R1", "20261120-1")]
+    (row,) = company.rows(tables.finding)
+    assert row["message"] == "The expenses add up to 10.00, the report says 9.00"
+
+
+def test_a_gl_code_that_no_account_can_have_is_held(new_company: NewCompany) -> None:
+    company = new_company(mapping={"gl_account": {"expensify_gl_code": True}})
+    # Random, because PostgreSQL packs an index's texts.
+    code = "".join(random.Random(7).choices(string.ascii_letters, k=6000))
+    company.claim(report("R1", expense("1", category="Odd", category_gl_code=code)), report("R2", day=NEXT_DAY))
+    company.check()
+    assert company.states() == {"20261120-1": "held", "20261121-1": "ready"}
+    assert company.reasons("20261120-1") == ["account_invalid"]
+
+
 def test_before_start_date_is_a_finding_once_and_never_a_journal(company: Company) -> None:
     early = report("R1", day=date(2026, 10, 31))
     for _ in range(2):
@@ -177,6 +222,41 @@ def test_a_labelled_report_that_the_ledger_does_not_know_is_a_finding(company: C
     company.claim(report("R1"), labelled=frozenset({"R1"}))
     assert company.findings() == [("already_exported", "R1", None)]
     assert company.journal_keys() == []
+
+
+@pytest.mark.parametrize(
+    ("defects", "code"),
+    [((), "no_state"), (("status 'Settled' is not a known value",), "unreadable")],
+    ids=["missing", "unknown_word"],
+)
+def test_a_report_whose_state_cannot_be_read_is_held_and_not_passed_over(
+    company: Company, defects: tuple[str, ...], code: str
+) -> None:
+    company.claim(report("R1", status=None, defects=defects))
+    company.check()
+    assert company.booked() == {"20261120-1": ["R1-x"]}
+    assert (company.states(), company.reasons("20261120-1")) == ({"20261120-1": "held"}, [code])
+    company.claim(report("R1"))
+    company.check()
+    assert company.states() == {"20261120-1": "ready"}
+
+
+def test_a_checked_report_that_loses_its_state_waits(company: Company) -> None:
+    company.claim(report("R1"))
+    company.check()
+    company.claim(report("R1", status=None))
+    company.check()
+    assert (company.states(), company.reasons("20261120-1")) == ({"20261120-1": "held"}, ["no_state"])
+
+
+def test_a_posted_report_that_loses_its_state_is_no_finding(company: Company) -> None:
+    company.claim(report("R1"))
+    company.check()
+    with company.ledger.write() as connection:
+        this = tables.journal.c.journal_key == "20261120-1"
+        connection.execute(tables.journal.update().where(this).values(state="posted", frozen=True))
+    company.claim(report("R1", status=None))
+    assert company.findings() == []
 
 
 def test_a_report_that_is_not_approved_or_not_asked_for_is_left_alone(company: Company) -> None:
@@ -263,6 +343,17 @@ def test_one_report_above_the_limit_is_held_whole(company: Company, monkeypatch:
     assert company.reasons("20261120-1") == ["too_many_lines"]
 
 
+def test_a_preview_shows_a_report_whose_expenses_another_one_has(company: Company) -> None:
+    reading = company.reading(report("R1", expense("1")), report("R2", expense("1")))
+    _, _, outcomes = claims.prepare(company.ledger, company.scope, company.tenant, reading, company.run_day)
+    rows = preview_rows(outcomes.values())
+    assert [(row["key"], row["account"], row["amount"], len(row["reasons"])) for row in rows] == [
+        ("20261120-1", "6100", 1000, 0),
+        ("20261120-1", "2150", -1000, 0),
+        ("20261120-2", "?", 0, 1),
+    ]
+
+
 def test_new_journals_join_the_run_in_order(company: Company) -> None:
     run = company.begin_run()
     company.claim(report("R1", day=NEXT_DAY), report("R2"), run=run)
@@ -327,3 +418,21 @@ class TestPayables:
         assert payer.journal("R1").kind == "bill"
         assert payer.lines("R1") == [("6100", -700), ("AP", 700)]
         assert payer.journal("R1").draft().control_total_cents == -700
+
+
+def test_a_character_that_no_database_takes_holds_its_report_and_stops_no_other(company: Company) -> None:
+    began = datetime(2026, 11, 21, tzinfo=UTC)
+    found = [
+        (report_record("R1", reportName="Tr\x00ip"), [expense_record("1", "Me\x00als", merchant="Ca\x00fe")]),
+        (report_record("R2", approved="2026-11-19 18:00:00"), [expense_record("2", "Meals", merchant="Ca\x00fe")]),
+        (report_record("R3", approved="20\x00"), [expense_record("3", "Meals")]),
+    ]
+    lines = archive(part(began, found))
+    reading = reading_of(lines, company.tenant, window=Window(began - timedelta(days=3), began, began))
+    company.claim(*reading.read.values())
+    company.check()
+    assert company.states() == {"20261119-1": "ready", "20261120-1": "held", "R3": "held"}
+    assert company.reasons("20261120-1") == ["category_unmapped"]
+    assert [row["merchant"] for row in company.rows(tables.expense, tables.expense.c.transaction_id == "2")] == [
+        "Ca\ufffdfe"
+    ]

@@ -23,8 +23,10 @@ from include.errors import (
     LookupFailed,
     Misconfigured,
     NotExecuted,
+    ReferenceTaken,
     Rejected,
     Retryable,
+    UnclearRefusal,
     UnknownOutcome,
 )
 from include.ledger import tables
@@ -342,6 +344,64 @@ def test_not_executed_three_times_gives_the_journal_back_frozen(ready: Company) 
     assert ready.journal(KEY).total_debit_cents == 1500
     assert ready.findings() == [("changed_after_posting", "R1", KEY)]
     assert ready.poster(erp).post(KEY).state == "posted", "the lease was released"
+
+
+def test_a_reference_that_is_taken_is_looked_up_and_adopted(ready: Company) -> None:
+    erp = FakeErp([raising(ReferenceTaken("it has the invoice already"), stored=True)])
+    assert ready.poster(erp).post(KEY).document_number == "412"
+    assert erp.calls == ["find", "create", "find", "complete"]
+    assert outcomes(ready) == ["not_executed", "adopted"]
+
+
+def test_a_reference_that_is_taken_by_what_no_look_up_shows_is_a_refusal(ready: Company) -> None:
+    taken = raising(ReferenceTaken("it has the invoice already", "<exists/>"))
+    erp = FakeErp([taken, taken, taken])
+    with pytest.raises(Rejected, match="already, but its look-up shows no such document"):
+        ready.poster(erp).post(KEY)
+    assert erp.calls == ["find", "create", "find", "create"]
+    assert ready.states() == {KEY: "rejected"}
+    assert attempts(ready)[1]["raw_answer"] == "<exists/>"
+
+
+def test_an_unclear_refusal_is_looked_up_twice_and_then_is_one(ready: Company) -> None:
+    erp = FakeErp([raising(UnclearRefusal("words of no known meaning", raw_answer="ERROR: Out of cheese"))])
+    with pytest.raises(UnknownOutcome, match="of no known meaning"):
+        ready.poster(erp).post(KEY)
+    assert ready.states() == {KEY: "posting"}
+    ready.clock.advance(LEASE_S + 1)
+    with pytest.raises(Retryable, match="looked up once more"):
+        ready.poster(erp).post(KEY)
+    ready.clock.advance(SETTLE_S + 1)
+    with pytest.raises(Rejected, match="refused the journal: words of no known meaning; looked up twice since"):
+        ready.poster(erp).post(KEY)
+    assert erp.count("create") == 1
+    assert ready.states() == {KEY: "rejected"}
+    assert outcomes(ready) == ["absent", "absent_once", "rejected"]
+    assert attempts(ready)[2]["raw_answer"] == "ERROR: Out of cheese"
+    # A person has cleared it: the same reference, looked up and sent once more.
+    ready.claim(report("R1", expense("1", 800)))
+    ready.check()
+    assert ready.poster(erp).post(KEY).total_debit_cents == 800
+    assert erp.count("create") == 2
+
+
+def test_what_followed_by_an_unclear_refusal_took_effect_is_adopted(ready: Company) -> None:
+    erp = FakeErp([raising(UnclearRefusal("words of no known meaning"), stored=True)])
+    with pytest.raises(UnknownOutcome):
+        ready.poster(erp).post(KEY)
+    ready.clock.advance(LEASE_S + 1)
+    assert ready.poster(erp).post(KEY).document_number == "412"
+    assert erp.count("create") == 1
+
+
+@pytest.mark.parametrize(("asked_s", "waits_s"), [(600.0, 600.0), (5.0, LEASE_S + 0.5)], ids=["longer", "shorter"])
+def test_a_wait_that_the_server_names_is_kept_after_an_unknown_outcome(
+    ready: Company, asked_s: float, waits_s: float
+) -> None:
+    erp = FakeErp([raising(UnknownOutcome("HTTP 503 came back", asked_s))])
+    with pytest.raises(UnknownOutcome) as caught:
+        ready.poster(erp).post(KEY)
+    assert caught.value.delay_s == pytest.approx(waits_s)
 
 
 def test_an_unknown_outcome_stays_in_posting_until_it_is_found(ready: Company) -> None:

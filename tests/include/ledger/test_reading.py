@@ -68,6 +68,16 @@ def test_an_approval_without_a_time_is_that_calendar_day(tenant: Tenant) -> None
     }
 
 
+@pytest.mark.parametrize(("approved", "last"), [("20/11/2026", "2026-11-03"), ("", "3/11/2026")])
+def test_an_approval_that_cannot_be_read_is_held_and_not_dated_by_an_earlier_approver(
+    tenant: Tenant, approved: str, last: str
+) -> None:
+    approvers = [{"email": "a@x", "date": "2026-11-02"}, {"email": "b@x", "date": last}]
+    reading = read(tenant, part(BEGAN, [(report_record("R1", approved=approved, approvers=approvers), [])]))
+    assert reading.wanted == {"R1"}
+    assert (reading.read["R1"].approved_day, len(reading.read["R1"].defects)) == (None, 1)
+
+
 def test_what_start_date_drops_is_named(tenant: Tenant) -> None:
     window = Window(*(datetime(2026, 10, day, 5, tzinfo=UTC) for day in (30, 31, 29)))
     found = [(report_record("R1", approved="2026-10-30"), []), (report_record("R2", approved="2026-10-01"), [])]

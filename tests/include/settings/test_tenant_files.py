@@ -133,7 +133,6 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
         changed(('    reimbursable: "2150-00"\n', "")),
         ["`posting.credit.reimbursable` is required"],
     ),
-    "no card account": (changed(('    company_card: "2160-00"\n', "")), ["`posting.credit.company_card` is required"]),
     "isolate per report": (
         changed(("  currency: USD", "  currency: USD\n  per: report")) + "hold: {isolate: true}\n",
         ["`hold.isolate` works with `posting.per: day` only"],
@@ -146,6 +145,20 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
     "calendar that is a number": (
         changed(("  pool:", "  fiscal_calendar: 2026\n  pool:")),
         ["`fiscal_calendar`", "not 2026"],
+    ),
+    "blank default": (
+        changed(('tag: 1, required: true, values: {"Plant 1": "P1"}', 'tag: 1, default: " "')),
+        ["mapping.dimensions.cost_center.default: is blank", "null"],
+    ),
+    "empty default": (changed(("{tag: 2}", '{tag: 2, default: ""}')), ["mapping.dimensions.project.default:"]),
+    "blank account": (changed(('"2150-00"', '" "')), ["posting.credit.reimbursable.account: is blank"]),
+    "blank label": (
+        changed(("connection: expensify", 'connection: expensify\n  mark_exported: " "')),
+        ["expensify.mark_exported: is blank"],
+    ),
+    "two workspaces in one item": (
+        changed(("connection: expensify", 'connection: expensify\n  policies: ["A1, B2"]')),
+        ["expensify.policies.0: 'A1, B2' is no workspace ID"],
     ),
     "formerly itself": (GOOD + "formerly: [bad]\n", ["`formerly` names the tenant itself"]),
     "a key of ours": (GOOD + "name: x\n", ["name: unknown key"]),

@@ -198,6 +198,17 @@ def test_the_mapping_of_employees_goes_first(connect: Connect, books: Books) -> 
     assert codes(client, bill(submitter_id="EP0002")) == [("employee_on_hold", "EP0002")]
 
 
+def test_codes_are_asked_for_as_the_tenant_writes_them(connect: Connect, box: Sandbox, books: Books) -> None:
+    books.add_vendor("Team-Travel")
+    books.add_account("6Ab")
+    draft = bill("R1", Line(1, "6Ab", 100, HO))
+    (verdict,) = connect(vendor="team-travel").check([draft])
+    assert (verdict.problems, verdict.draft.details["vendor"]) == ((), "Team-Travel")
+    asked = {call.operation: call.text for call in box.calls}
+    assert "AccountCD eq '6Ab'" in asked["GET Account"]
+    assert "VendorID eq 'team-travel'" in asked["GET Vendor"]
+
+
 def test_a_fixed_vendor_may_be_an_employee(connect: Connect) -> None:
     (verdict,) = connect(vendor="EP0001").check([bill()])
     assert (verdict.problems, verdict.draft.details["vendor"]) == ((), "EP0001")

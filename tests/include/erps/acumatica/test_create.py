@@ -7,7 +7,7 @@ import pytest
 
 from include.erps.acumatica.client import AcumaticaErp
 from include.erps.port import Line
-from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnclearRefusal, UnknownOutcome
 from include.sandbox.acumatica import Acumatica, Books
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
@@ -184,6 +184,30 @@ def test_a_used_vendor_reference_is_looked_up(connect: Connect, books: Books) ->
     assert [one.number for one in client.find(bill())] == ["000001"]
 
 
+@pytest.mark.parametrize("said", ["'Vendor Ref.' must be unique.", "Diese Nummer gibt es schon.", "Duplicated: 000017"])
+def test_a_vendor_reference_is_known_as_used_in_any_words(connect: Connect, box: Sandbox, said: str) -> None:
+    body = {"error": "Inserting raised at least one error.", "VendorRef": {"value": "R00AbC123", "error": said}}
+    box.faults.add(Fault("acumatica", "PUT Bill", Status(422, json.dumps(body)), when="before"))
+    with pytest.raises(ReferenceTaken) as caught:
+        connect().create(checked(bill()), ignore)
+    assert said in str(caught.value)
+    assert caught.value.raw_answer is not None
+
+
+def test_a_put_that_is_not_let_in_was_not_carried_out_whatever_the_next_sign_in_says(
+    connect: Connect, box: Sandbox, site: Acumatica
+) -> None:
+    draft = checked(bill())
+    client = connect()
+    client.find(draft)
+    site.doors.revoke_all()
+    site.doors.applications.clear()
+    with pytest.raises(NotExecuted, match="ended the session"):
+        client.create(draft, ignore)
+    with pytest.raises(Misconfigured, match="invalid_client"):
+        client.find(draft)
+
+
 def px(message: str, kind: str = "PX.Data.PXException") -> str:
     return json.dumps({"message": "An error has occurred.", "exceptionMessage": message, "exceptionType": kind})
 
@@ -204,7 +228,9 @@ ANSWERS: list[tuple[str, object, type[Exception], str]] = [
     ("setup", Status(500, px("x", "PX.Data.PXSetupNotEnteredException")), Rejected, "setup"),
     ("timeout", Status(500, px("Execution Timeout Expired")), UnknownOutcome, "Timeout"),
     ("deadlock", Status(500, px("deadlock victim")), UnknownOutcome, "500"),
-    ("other 500", Status(500, px("Object reference not set")), UnknownOutcome, "Object reference"),
+    ("own 500", Status(500, px("The vendor class is missing")), UnclearRefusal, "vendor class"),
+    ("other 500", Status(500, px("Object reference not set", "System.NullReferenceException")), UnknownOutcome, "reference"),
+    ("bare 500", Status(500, '{"message":"An error has occurred."}'), UnknownOutcome, "An error"),
     ("502", Status(502, "<html>"), UnknownOutcome, "502"),
     ("503", Status(503), UnknownOutcome, "503"),
     ("302", Status(302, "", {"Location": "/login"}), UnknownOutcome, "302"),

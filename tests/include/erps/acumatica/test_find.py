@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from include.errors import LookupFailed
 from include.sandbox.acumatica import Acumatica, Books, User
 from include.sandbox.faults import Fault, Replace
 from include.sandbox.server import Sandbox
+from include.transport import Answer, HttpClient
 from tests.include.erps.acumatica.conftest import DAY, HO, PASSWORD, bill, checked, journal
 
 Connect = Callable[..., AcumaticaErp]
@@ -196,3 +198,21 @@ def test_more_documents_than_one_page_are_all_seen(connect: Connect, books: Book
     for _ in range(53):
         books.enter_bill("R00AbCd", [("62000", 1)], vendor="EMPLOYEES", day=DAY)
     assert len(connect().find(bill())) == 53
+
+
+def test_questions_are_written_as_the_vendor_writes_them(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    send = HttpClient.request
+
+    def spy(self: HttpClient, method: str, path: str, **options: Any) -> Answer:
+        asked.append(path)
+        return send(self, method, path, **options)
+
+    monkeypatch.setattr(HttpClient, "request", spy)
+    connect().find(journal("R00AbCd"))
+    # A blank as %20, for not every reader of a URL takes + for one; options and lists of fields as they are.
+    assert asked[1] == (
+        "/entity/Default/24.200.001/JournalTransaction?$filter=Module%20eq%20%27GL%27%20and%20startswith%28Description,"
+        "%27Expensify%20R00AbCd%3A%27%29&$select=Module,BatchNbr,Status,TransactionDate,PostPeriod,LedgerID,CurrencyID,"
+        "Description&$top=50"
+    )

@@ -1,8 +1,11 @@
 """Real handshakes: pyspnego on both ends of a socket, the acceptor checking what the client proves."""
 
+import itertools
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import httpcore
 import pytest
 
 from include.erps.dynamics_gp.auth import RefusedPassword
@@ -144,6 +147,27 @@ def test_a_lost_connection_is_made_anew_and_proves_itself_again(
     assert erp.find(draft) == []
     erp.create(draft, lambda document: None)
     assert len(company.journals) == 1
+
+
+def test_a_log_on_that_breaks_off_before_the_password_is_no_refusal(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request with the password finds no server; the next exchange begins where the server still waits for that one."""
+    send = httpcore.ConnectionPool.handle_request
+    requests = itertools.count(1)
+
+    def refusing(pool: httpcore.ConnectionPool, request: httpcore.Request) -> httpcore.Response:
+        if next(requests) == 3:
+            raise httpcore.ConnectError("Connection refused")
+        return send(pool, request)
+
+    monkeypatch.setattr(httpcore.ConnectionPool, "handle_request", refusing)
+    erp = connect()
+    for _ in range(2):
+        with suppress(Retryable):
+            erp.check([journal()])
+    assert next(requests) > 3
+    assert erp.check([journal()])[0].problems == ()
 
 
 def test_nothing_is_sent_without_a_log_on(connect: Connect, box: Sandbox, company: Company) -> None:

@@ -88,6 +88,7 @@ def connect(box: Sandbox, company: Company, api: str) -> Iterator[Connect]:
             sleep: Callable[[float], None] = lambda seconds: None,
             shared: Any = None,
             clock: Any = time.time,
+            monotonic: Callable[[], float] = time.monotonic,
             **changes: Any,
         ) -> Sage100Erp:
             known = settings(**{"api": api, **changes})
@@ -100,6 +101,7 @@ def connect(box: Sandbox, company: Company, api: str) -> Iterator[Connect]:
                 sleep=sleep,
                 shared=shared,
                 clock=clock,
+                monotonic=monotonic,
             )
             return stack.enter_context(client)
 

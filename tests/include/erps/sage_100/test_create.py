@@ -7,7 +7,7 @@ import pytest
 
 from include.erps.port import Line
 from include.erps.sage_100.channel import Credentials
-from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import LookupFailed, Misconfigured, NotExecuted, Rejected, UnclearRefusal, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.sage_100 import Company, Sage100
 from include.sandbox.server import Sandbox
@@ -217,7 +217,7 @@ CLASSES: list[tuple[str, str, Any, type[Exception], str]] = [
     ("down", "agent", refused("SAGE_UNAVAILABLE", 503), NotExecuted, "busy"),
     ("internal", "agent", refused("INTERNAL_ERROR", 500), UnknownOutcome, "INTERNAL_ERROR"),
     ("time-out", "agent", refused("SAGE_TIMEOUT", 504), UnknownOutcome, "SAGE_TIMEOUT"),
-    ("unheard of 500", "agent", refused("SOMETHING_NEW", 500), UnknownOutcome, "SOMETHING_NEW"),
+    ("unheard of 500", "agent", refused("SOMETHING_NEW", 500), UnclearRefusal, "SOMETHING_NEW"),
     ("html 400", "agent", Status(400, "<html>"), Rejected, "HTTP 400"),
     ("html 401", "agent", Status(401, "<html>"), Rejected, "HTTP 401"),
     ("html 404", "agent", Status(404, "<html>"), Rejected, "HTTP 404"),
@@ -252,6 +252,7 @@ CLASSES: list[tuple[str, str, Any, type[Exception], str]] = [
     ("empty detail", "soap", fault("a:CI_NOF", "<detail/>"), Rejected, "CI_NOF"),
     ("no operation", "soap", fault("a:ActionNotSupported"), Rejected, "operation is not available"),
     ("not read", "soap", fault("a:DeserializationFailed"), Rejected, r"erp\.wsdl"),
+    ("unheard of fault", "soap", refused("WS_AlreadyExists", api="soap"), UnclearRefusal, "WS_AlreadyExists"),
     ("host error", "soap", fault("a:InternalServiceFault"), UnknownOutcome, "InternalServiceFault"),
     ("plain server", "soap", fault("s:Server", text="An exception occurred."), UnknownOutcome, "An exception occurred"),
     ("no fault", "soap", Status(500, "<html>Fault</html>"), UnknownOutcome, "HTTP 500"),
@@ -382,6 +383,26 @@ def test_retry_after_is_honoured(connect: Connect, box: Sandbox, api: str) -> No
     with pytest.raises(NotExecuted) as caught:
         connect(retry_base_s=1, retry_cap_s=2).create(journal(), ignore)
     assert (41 <= (caught.value.delay_s or 0) <= 42) is (api == "agent")
+
+
+@pytest.mark.parametrize(("named_s", "waits"), [(40, True), (90, False)], ids=["sat out", "too long to sit out"])
+def test_nothing_is_asked_or_sent_before_the_time_that_sage_names(
+    connect: Connect, box: Sandbox, named_s: int, waits: bool
+) -> None:
+    status = refused("SAGE_UNAVAILABLE", 503, "agent")
+    box.faults.add(Fault("sage_100", CREATE["agent"], Status(status.code, status.body, {"Retry-After": str(named_s)})))
+    pauses: list[float] = []
+    client = connect(api="agent", sleep=pauses.append, monotonic=lambda: 1000.0, retry_base_s=1, retry_cap_s=60)
+    with pytest.raises(NotExecuted):
+        client.create(journal(), ignore)
+    asked = len(box.calls)
+    if waits:
+        assert client.find(journal()) == []
+        assert pauses == [40.0]
+        return
+    with pytest.raises(LookupFailed, match="left alone for another 90 s") as caught:
+        client.find(journal())
+    assert (caught.value.delay_s, len(box.calls), pauses) == (90.0, asked, [])
 
 
 def test_a_password_changed_under_a_create_is_not_executed(connect: Connect, server: Sage100, company: Company) -> None:

@@ -53,6 +53,23 @@ def test_only_exactly_this_reference_of_this_company(connect: Connect, server: S
     assert connect().find(journal()) == []
 
 
+def test_values_padded_to_their_fields_length_are_the_same_values(connect: Connect, box: Sandbox) -> None:
+    lines = [
+        {"account": "600-01-00      ", "debitAmount": "125.40", "creditAmount": "0.00"},
+        {"account": "200-00-00      ", "debitAmount": "0.00", "creditAmount": "125.40"},
+    ]
+    padded = {
+        **ENTRY,
+        "externalReference": f"{REFERENCE:<30}",
+        "status": "UNPOSTED  ",
+        "entryNo": "000001 ",
+        "lines": lines,
+    }
+    box.faults.add(Fault("sage_100", FIND["agent"], Replace(json.dumps({"items": [padded]})), when="after"))
+    (found,) = connect(api="agent").find(journal())
+    assert (found.number, found.live, found.lines) == ("000001", True, tuple(TWO))
+
+
 ENTRY = {
     "companyCode": "ABC",
     "sourceJournal": "GJ",

@@ -80,6 +80,23 @@ def test_hundreds_of_accounts_are_looked_up_in_bulk(
     assert box.operations("syspro").count("Query/Query:COMFND") < 32
 
 
+def test_codes_are_found_also_where_conditions_join_from_left_to_right(
+    connect: Connect, box: Sandbox, company: Company
+) -> None:
+    box.syspro.conditions_left_to_right = True
+    box.syspro.add_company(Company("EDU2")).add_account("6300-100")
+    company.analysis_codes[1] = {"ALPHA": "Project Alpha", "BETA": "Project Beta"}
+    company.analysis_codes[2] = {"GAMMA": "Another category"}
+    lines = [
+        Line(1, "6100-100", 100, {"project": "ALPHA"}), Line(2, "6200-100", 100, {"project": "BETA"}),
+        Line(3, "6300-100", 100, {"project": "GAMMA"}), Line(4, "2150-00", -300),
+    ]  # fmt: skip
+    client = connect(analysis={1: "project"})
+    assert codes(client.check([journal("EXP-1", *lines)])[0]) == [
+        ("account_missing", "6300-100"), ("dimension_missing", "GAMMA"),
+    ]  # fmt: skip
+
+
 def test_analysis_codes(connect: Connect, company: Company) -> None:
     company.analysis_codes[1] = {"ALPHA": "Project Alpha"}
     company.add_account("6100-100", analysis=[1])

@@ -5,7 +5,7 @@ import pytest
 
 from include.erps.port import Line
 from include.erps.syspro.client import SysproErp
-from include.errors import Misconfigured, NotExecuted, Rejected, UnknownOutcome
+from include.errors import Misconfigured, NotExecuted, ReferenceTaken, Rejected, UnclearRefusal, UnknownOutcome
 from include.sandbox.faults import Delay, Drip, Drop, Fault, LateEffect, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.sandbox.syspro import Company
@@ -95,8 +95,8 @@ CLASSES: list[tuple[str, str, type[Exception], str]] = [
     ("config", "ERROR: e.net exception raised: 100000", Rejected, "not licensed"),
     ("malformed", "ERROR: XmlIn is not well formed", Rejected, "not well formed"),
     ("auth", "ERROR: Invalid operator password", Rejected, "Invalid operator password"),
-    ("other text", "ERROR: Deadlock victim", UnknownOutcome, "Deadlock victim"),
-    ("not found text", "ERROR: Ledger code '6' not found", UnknownOutcome, "not found"),
+    ("other text", "ERROR: Deadlock victim", UnclearRefusal, "Deadlock victim"),
+    ("not found text", "ERROR: Ledger code '6' not found", UnclearRefusal, "not found"),
     ("json text", '"ERROR: e.net exception raised: 100000"', Rejected, "100000"),
     ("account", gl(error("230001", "Ledger code '6' not found"), "0", "1"), Rejected, r"230001 Ledger code.*mapping"),
     ("hold", gl(error("230002", "Ledger code '6' is on hold"), "0", "1"), Rejected, "230002"),
@@ -293,6 +293,14 @@ def test_an_invoice_that_exists_is_looked_up(connect: Connect, company: Company)
     assert len(company.invoices) == 1
 
 
+def test_an_invoice_number_that_is_only_registered_is_taken_and_never_found(connect: Connect, company: Company) -> None:
+    company.registered.add(("0000101", "EXP-R1"))
+    client = connect(document="ap_invoice", supplier="0000101")
+    with pytest.raises(ReferenceTaken, match="already"):
+        client.create(bill(), ignore)
+    assert client.find(bill()) == []
+
+
 def ap(inner: str, *counts: int) -> str:
     names = ("ItemsProcessed", "ItemsInvalid", "ItemsRejectedWithWarnings", "ItemsProcessedWithWarnings")
     counters = "".join(f"<{name}>{count:06d}</{name}>" for name, count in zip(names, counts, strict=True))
@@ -313,8 +321,8 @@ NUMBERED = "<Journal>0000000007</Journal><TrnYear>2026</TrnYear><TrnMonth>11</Tr
         (ap(error("220001", "Supplier not found"), 0, 1, 0, 0), Rejected),
         (ap(WARNING, 1, 0, 1, 0), Rejected),
         (ap(WARNING, 1, 0, 0, 0), UnknownOutcome),
-        (ap(error("220003", "Invoice already exists"), 0, 1, 0, 0), NotExecuted),
-        (ap(error("7", "Invoice 'X' already exists for supplier"), 0, 1, 0, 0), NotExecuted),
+        (ap(error("220003", "Invoice already exists"), 0, 1, 0, 0), ReferenceTaken),
+        (ap(error("7", "Invoice 'X' already exists for supplier"), 0, 1, 0, 0), ReferenceTaken),
     ],
 )
 def test_all_four_counters_and_the_item_decide(

@@ -12,7 +12,7 @@ import pytest
 from expensify_erp.hooks.archive import ArchiveHook
 
 from include.errors import Held, Misconfigured, Refused, Retryable
-from include.expensify import archive
+from include.expensify import archive, extraction
 from include.sandbox.faults import Delay, Fault, Truncate
 from tests.plugins.expensify_erp.operators.conftest import NOVEMBER_3, NOVEMBER_10, World
 
@@ -65,6 +65,12 @@ def test_days_in_the_wrong_order_are_refused_with_both(world: World) -> None:
     with pytest.raises(Misconfigured, match=r"`to` \(2025-11-02\) lies before `from` \(2025-11-03\)"):
         world.run("manual", **{"from": "2025-11-03", "to": "2025-11-02"}).extract()
     assert world.rows(WINDOW) == []
+
+
+def test_two_reports_on_one_line_are_refused_and_not_tried_again(world: World) -> None:
+    with pytest.raises(Misconfigured, match="'R1, R2' is no Expensify ID"):
+        world.run("manual", None, report_ids=["R1, R2"]).extract()
+    assert world.exported_reports() == []
 
 
 def test_named_reports_are_read_alone_and_in_whatever_state(world: World) -> None:
@@ -195,7 +201,10 @@ class TestArchive:
         assert {one.name for one in folder.iterdir()} >= {"young.export", "not_ours.txt"}
         assert not (folder / "old.export").exists()
 
-    def test_a_download_that_breaks_off_leaves_no_file_and_is_tried_again(self, world: World) -> None:
+    def test_a_download_that_breaks_off_leaves_no_file_and_is_tried_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(extraction, "DOWNLOAD_AGAIN_AFTER_S", (0.0, 0.0))
         for number in range(40):
             world.report(f"R{number}")
         world.sandbox.faults.add(Fault("expensify", "download", Truncate(300, clean=True), when="after", times=20))

@@ -11,7 +11,7 @@ from include.errors import Held, Misconfigured, Rejected, Retryable
 from include.ledger.posting import Posted, Poster
 from include.sandbox.faults import Drop, Fault
 from tests.plugins.expensify_erp.operators.airflow_stand_in import Run
-from tests.plugins.expensify_erp.operators.conftest import World
+from tests.plugins.expensify_erp.operators.conftest import NOVEMBER_3, World
 
 KEY = "20251102-1"
 
@@ -289,6 +289,22 @@ class TestReplay:
         world.company.put_account_on_hold("6100-P1", on_hold=False)
         run.clear()
         assert run.load()[0]["state"] == "posted"
+        assert len(world.company.journals) == 1
+
+    @pytest.mark.parametrize("param", ["journals", "report_ids"])
+    def test_a_rejected_journal_whose_run_is_gone_is_replayed_by_naming_it(self, world: World, param: str) -> None:
+        world.report("R1")
+        run = world.run()
+        run.until_validated()
+        world.company.put_account_on_hold("6100-P1")
+        with pytest.raises(Rejected):
+            run.load()
+        world.company.put_account_on_hold("6100-P1", on_hold=False)
+        scheduled = world.run("scheduled", NOVEMBER_3)
+        assert scheduled.until_validated() == []
+        named = world.run("manual", **{param: ["R1"]})
+        named.until_validated()
+        assert named.load()[0]["state"] == "posted"
         assert len(world.company.journals) == 1
 
     def test_while_expensify_cannot_be_asked_nothing_changes(self, world: World, held: Run) -> None:

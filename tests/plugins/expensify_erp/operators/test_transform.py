@@ -171,3 +171,13 @@ class TestJoining:
         run = world.run("manual", None)
         run.extract()
         assert world.rows("SELECT window_from FROM run WHERE mode = 'manual'")[0][0].startswith("2025-11-01 05:00")
+
+
+def test_blank_lines_in_the_form_name_nothing(world: World) -> None:
+    world.report("R1")
+    run = world.run("manual", None, report_ids=[""], journals=[" ", ""], **{"from": "2025-11-02", "to": "2025-11-02"})
+    run.extract()
+    assert run.transform() == ["20251102-1"]
+    again = world.run("manual", None, journals=["20251102-1", " "])
+    again.extract()
+    assert again.transform() == ["20251102-1"]
