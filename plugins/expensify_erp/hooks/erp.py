@@ -33,10 +33,17 @@ class ErpHook(BaseHook):
         self.settings = settings
         self.ledger = ledger
         self.conn_id = settings.connection
+        self._used: Endpoint | None = None
 
     def endpoint(self) -> Endpoint:
         """The connection as it is now."""
-        return endpoint_of(connection_of(self.conn_id))
+        self._used = endpoint_of(connection_of(self.conn_id))
+        return self._used
+
+    def is_changed(self) -> bool:
+        """Whether the connection is another one now than when it was last read here."""
+        used = self._used
+        return used is not None and self.endpoint() != used
 
     def target(self) -> str:
         """Names the company in the ledger: ERP type and ``erp.target``, or host and company.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from expensify_erp.hooks.archive import ArchiveHook
 from expensify_erp.hooks.erp import erp_hook
 from expensify_erp.hooks.ledger import LedgerHook
 from include.erps.port import Erp
-from include.errors import Held
+from include.errors import Held, Refused, Retryable
 from include.expensify.archive import read_lines
 from include.ledger import runs
 from include.ledger.database import Ledger
@@ -46,9 +46,26 @@ class TenantOperator(BaseOperator):
         """Whose journals this step handles. Asks the connection, not the ERP."""
         return Scope(tenant.name, erp_hook(tenant.erp).target(), tenant.names)
 
-    def open_erp(self, tenant: Tenant, ledger: Ledger) -> Erp:
-        """A session with the tenant's ERP, to be used as a context manager."""
-        return erp_hook(tenant.erp, ledger).get_conn()
+    @contextmanager
+    def open_erp(self, tenant: Tenant, ledger: Ledger) -> Iterator[Erp]:
+        """A session with the tenant's ERP.
+
+        What it refuses is looked at once more where somebody changed the connection meanwhile: a rotated secret.
+
+        :raises Retryable: the step failed with a connection that is another one by now.
+        """
+        hook = erp_hook(tenant.erp, ledger)
+        with hook.get_conn() as erp:
+            try:
+                yield erp
+            except Refused as error:
+                if not hook.is_changed():
+                    raise
+                raise Retryable(
+                    f"the connection {hook.conn_id} was changed while this step ran, which is tried again with what it says "
+                    f"now: {error}",
+                    delay_s=1,
+                ) from None
 
     def reading(self, uri: str, ledger: Ledger, scope: Scope, tenant: Tenant, run: Run, context: Context) -> Reading:
         """What the run's export holds."""
