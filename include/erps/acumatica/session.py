@@ -184,13 +184,15 @@ class Session:
             answer = self._http.request_repeatedly("GET", f"{self._settings.base_path}/entity", attempts=2)
         except (NotSent, NoAnswer) as error:
             raise Retryable(f"Acumatica cannot be reached: {error}") from None
-        if answer.status in REPEATABLE_STATUS:
+        if answer.status in REPEATABLE_STATUS or answer.status >= 500:
             raise Retryable(f"Acumatica does not list its endpoints (HTTP {answer.status})", answer.retry_after_s)
         try:
             listed = values.read(answer.body) if answer.status == 200 else None
             # Older builds answer with the bare list.
             rows = values.records_of(listed.get("endpoints") if isinstance(listed, dict) else listed)
         except Unreadable:
+            if answer.status == 200 and answer.body.lstrip().startswith((b"{", b"[")):
+                raise Retryable("Acumatica's list of endpoints cannot be read: it was cut off or damaged") from None
             raise Misconfigured(
                 f"There is no Acumatica at this address (HTTP {answer.status} for its list of endpoints): check the "
                 "connection's host and port and erp.base_path"

@@ -11,7 +11,7 @@ from include.erps.acumatica.client import AcumaticaErp
 from include.erps.acumatica.settings import AcumaticaSettings
 from include.errors import LookupFailed, Misconfigured, NotExecuted, Retryable
 from include.sandbox.acumatica import Acumatica
-from include.sandbox.faults import Drop, Fault, Replace, Status
+from include.sandbox.faults import Action, Drop, Fault, Replace, Status, Truncate
 from include.sandbox.server import Sandbox
 from include.transport import Answer, HttpClient
 from tests.include.erps.acumatica.conftest import bill, checked, journal
@@ -263,6 +263,18 @@ def test_a_server_that_is_no_acumatica(connect: Connect, box: Sandbox) -> None:
     box.faults.add(Fault("acumatica", "endpoints", Replace("<html>"), when="after"))
     with pytest.raises(Misconfigured, match="no Acumatica"):
         connect().check([bill()])
+
+
+@pytest.mark.parametrize(
+    "failure", [Status(500, "<html>Internal Server Error</html>"), Truncate(20, clean=True)], ids=["500", "cut off"]
+)
+def test_a_list_of_endpoints_that_fails_or_is_cut_off_is_asked_for_again(
+    connect: Connect, box: Sandbox, failure: Action
+) -> None:
+    box.faults.add(Fault("acumatica", "endpoints", failure, when="after"))
+    with pytest.raises(Retryable, match="list"):
+        connect().check([bill()])
+    assert connect().check([bill()])[0].problems == ()
 
 
 def test_an_instance_below_the_web_root() -> None:
