@@ -303,8 +303,10 @@ class Sequence:
         if validated and not run.params.get("dry_run"):
             for index in range(len(run.xcoms["validate"])):
                 said.append(f"load {index} {self._task(lambda at=index: run.load(at), patient)}")  # type: ignore[misc]
-        begin("acknowledge")
+        # The driver's own look at the ledger is no place to die.
+        mortal.live()
         self.waiting += bool(self._not_done())
+        begin("acknowledge")
         outcome = self._task(run.acknowledge, patient)
         said.append(f"acknowledge {outcome}")
         run.state = "success" if outcome == "ok" else "failed"
