@@ -328,7 +328,7 @@ class ExpensifyClient:
 
     def _pause_before(self, attempt: int) -> float:
         """Seconds before the next try: 1, 2, 4 ... 30, with jitter so that processes do not move in step."""
-        return min(30.0, 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.25)
+        return min(30.0, 2.0 ** min(attempt - 1, 5)) * random.uniform(0.75, 1.25)
 
     def _post(
         self, job: Mapping[str, Any], fields: Mapping[str, str], timeout_s: float, into: IO[bytes] | None = None

@@ -104,6 +104,7 @@ def _settings(erp: ErpUnderTest, company: Company, today: date) -> Json:
             "policies": [POLICY],
             "mark_exported": LABEL if erp.marks else None,
             "lookback_days": 3,
+            "file_ready_within_s": 2,
         },
         "erp": {
             **company.erp_section("erp_acme", "pool"),

@@ -265,6 +265,16 @@ def test_a_file_that_never_becomes_ready_fails_at_the_deadline() -> None:
     assert 4 <= len(server.asked) <= 6
 
 
+def test_however_often_a_file_is_asked_for_the_pauses_stay_half_a_minute() -> None:
+    with (
+        client(*[Scripted()] * 1200, ready_within_s=33_000) as (expensify, _, _, clock),
+        pytest.raises(Retryable, match="not ready in time"),
+    ):
+        expensify.download(NAME, io.BytesIO())
+    assert len(clock.slept) > 1024
+    assert all(20 < pause < 40 for pause in clock.slept[6:])
+
+
 def test_a_download_that_is_cut_off_starts_anew_without_the_first_piece() -> None:
     into = io.BytesIO()
     long = FILE * 20_000
