@@ -21,6 +21,7 @@ PAGE = 100
 POLL_S = 0.3
 # Airflow answers 503 "database is locked" on a busy SQLite metadata database, and a 500 for the same reason elsewhere.
 LOCKED = ("database is locked", "Database error")
+CROSSED = "Unique constraint violation"
 BUSY_TRIES = 8
 
 
@@ -58,7 +59,8 @@ class AirflowApi:
     # --- requests -----------------------------------------------------------------------------------------------
 
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """One request under ``/api/v2``; logs in when needed; repeats what a busy SQLite database answered with 503."""
+        """One request under ``/api/v2``; logs in when needed; repeats what a busy SQLite database answered with 503, and a clear
+        that met the scheduler."""
         for attempt in range(BUSY_TRIES):
             if "Authorization" not in self._http.headers:
                 self._authorize()
@@ -74,7 +76,9 @@ class AirflowApi:
                 del self._http.headers["Authorization"]
                 continue
             locked = answer.status_code in (500, 503) and any(text in answer.text for text in LOCKED)
-            if (answer.status_code == 503 or locked) and attempt + 1 < BUSY_TRIES:
+            # The scheduler noted the end of a killed task while it was being cleared: whoever clears presses again.
+            crossed = answer.status_code == 409 and CROSSED in answer.text and "clear" in path.rpartition("/")[2]
+            if (answer.status_code == 503 or locked or crossed) and attempt + 1 < BUSY_TRIES:
                 time.sleep(0.5 * (attempt + 1))
                 continue
             break

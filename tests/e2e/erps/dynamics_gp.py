@@ -13,6 +13,9 @@ from include.sandbox.server import Sandbox
 from include.sandbox.stage import Service
 from tests.e2e.erps.under_test import Document, Json
 
+SEARCHED = 50
+"""Companies with higher ids are not found by their name: their tenant file names the id."""
+
 
 class DynamicsGpCompany:
     """A GP company, a Windows account that may use it alone, and its file of fiscal periods."""
@@ -61,6 +64,7 @@ class DynamicsGpCompany:
             "pool": pool,
             "api": "soap",
             "company": self.books.name,
+            **({"company_id": self.books.id} if self.books.id > SEARCHED else {}),
             "account": "{gl_account}-{cost_center}-00",
             "cost_center_segment": 2,
             "fiscal_calendar": str(self._calendar),
