@@ -10,6 +10,7 @@ import re
 import string
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
@@ -33,6 +34,20 @@ from include.erps.registry import ERPS, settings_class
 Per = Literal["day", "report"]
 # croniter takes R for a random value: another schedule at every reading.
 _RANDOM_FIELD = re.compile(r"(?<![A-Za-z])[Rr]")
+
+
+@lru_cache
+def _wrong_schedule(value: str) -> str | None:
+    """What is wrong with a schedule. Most tenants share a few, and each answer takes a tenth of a millisecond."""
+    from croniter import CroniterBadDateError, croniter
+
+    if len(value.split()) != 5 or not croniter.is_valid(value) or _RANDOM_FIELD.search(value):
+        return f"{value!r} is not a cron expression of five fields (minute hour day month weekday)"
+    try:
+        croniter(value).get_next()
+    except CroniterBadDateError:
+        return f"{value!r} names a day that never comes"
+    return None
 
 
 class WrittenInt(int):
@@ -333,14 +348,8 @@ class Tenant(_Section):
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        from croniter import CroniterBadDateError, croniter
-
-        if len(value.split()) != 5 or not croniter.is_valid(value) or _RANDOM_FIELD.search(value):
-            raise ValueError(f"{value!r} is not a cron expression of five fields (minute hour day month weekday)")
-        try:
-            croniter(value).get_next()
-        except CroniterBadDateError:
-            raise ValueError(f"{value!r} names a day that never comes") from None
+        if (wrong := _wrong_schedule(value)) is not None:
+            raise ValueError(wrong)
         return value
 
     @field_validator("timezone")
