@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expensify_erp.hooks.archive import ArchiveHook
 from expensify_erp.operators.exports import export
+from expensify_erp.operators.params import listed
 from expensify_erp.operators.tenant import TenantOperator
 from include.accounting.window import Mode, Window, window_of
 from include.clock import utc_now
@@ -58,9 +59,9 @@ class ExtractOperator(TenantOperator):
     def _queries(self, ledger: Ledger, scope: Scope, tenant: Tenant, run: Run, context: Context) -> list[ExportQuery]:
         settings = tenant.expensify
         if run.mode == "reports":
-            return self._queries_by_id(ledger, scope, tenant, _named(context, "report_ids"))
+            return self._queries_by_id(ledger, scope, tenant, listed(context["params"], "report_ids"))
         if run.mode == "journals":
-            keys = _named(context, "journals")
+            keys = listed(context["params"], "journals")
             report_ids = queue.reports_in(ledger, scope, keys)
             if not report_ids:
                 raise Held(f"none of the journals {', '.join(keys)} is known to {tenant.name}: check their keys")
@@ -98,9 +99,9 @@ class ExtractOperator(TenantOperator):
 
 def _mode(context: Context) -> Mode:
     params = context["params"]
-    if _named(context, "report_ids"):
+    if listed(params, "report_ids"):
         return "reports"
-    if _named(context, "journals"):
+    if listed(params, "journals"):
         return "journals"
     if params.get("from") or params.get("to"):
         return "range"
@@ -133,7 +134,3 @@ def _window(tenant: Tenant, mode: Mode, context: Context, covered_until: Any) ->
 def _day(context: Context, name: str) -> date | None:
     value = context["params"].get(name)
     return date.fromisoformat(str(value)[:10]) if value else None
-
-
-def _named(context: Context, name: str) -> list[str]:
-    return [str(value).strip() for value in context["params"].get(name) or () if str(value).strip()]

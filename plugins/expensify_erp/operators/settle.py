@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from expensify_erp.operators.params import listed
 from expensify_erp.operators.tenant import TenantOperator
 from include.errors import Misconfigured
 from include.ledger import settle
@@ -27,7 +28,7 @@ class SettleOperator(TenantOperator):
         who = getattr(context["dag_run"], "triggering_user_name", None) or "an unnamed user"
         number = str(params.get("document_number") or "").strip() or None
         decision = Decision(params["action"], str(params.get("reason") or ""), who, number)
-        keys, report_ids = _named(params, "journals"), _named(params, "report_ids")
+        keys, report_ids = listed(params, "journals"), listed(params, "report_ids")
         if bool(keys) == bool(report_ids):
             raise Misconfigured("name either `journals` or `report_ids`")
         tenant = self.settings()
@@ -44,7 +45,3 @@ class SettleOperator(TenantOperator):
         for sentence in sentences:
             self.log.info("%s", sentence)
         return sentences
-
-
-def _named(params: Any, name: str) -> list[str]:
-    return [str(value).strip() for value in params.get(name) or () if str(value).strip()]

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator, Context, ObjectStoragePath
 from expensify_erp.hooks.archive import ArchiveHook
 from expensify_erp.hooks.erp import erp_hook
 from expensify_erp.hooks.ledger import LedgerHook
+from expensify_erp.operators.params import listed
 from include.erps.port import Erp
 from include.errors import Held, Refused, Retryable
 from include.expensify.archive import read_lines
@@ -73,7 +74,7 @@ class TenantOperator(BaseOperator):
             uncovered = runs.uncovered(connection, scope)
         any_alive = self.liveness(context)
         others = [window for key, window in uncovered if key != run.key and any_alive([key])]
-        named = [str(report_id).strip() for report_id in context["params"].get("report_ids") or ()]
+        named = listed(context["params"], "report_ids")
         lines = read_lines(ObjectStoragePath(uri), ArchiveHook().keys())
         return reading_of(lines, tenant, window=run.window, named=named, others=others)
 

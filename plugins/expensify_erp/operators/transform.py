@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from expensify_erp.operators.params import listed
 from expensify_erp.operators.tenant import TenantOperator
 from include.accounting.preview import preview_rows, preview_table
 from include.clock import utc_now
@@ -66,7 +67,7 @@ class TransformOperator(TenantOperator):
     ) -> list[str]:
         """Journals that this run carries besides its own new ones."""
         if run.mode == "journals":
-            wanted = [str(key).strip() for key in context["params"]["journals"] if str(key).strip()]
+            wanted = listed(context["params"], "journals")
             with ledger.read() as connection:
                 known = journals.fetch(connection, scope, wanted)
             missing = [key for key in wanted if key not in known]
