@@ -57,9 +57,8 @@ SCREENS: dict[str, Callable[[Ledger, Filling], Any]] = {
 }
 
 
-@pytest.mark.parametrize("screen", sorted(SCREENS))
-def test_sqlite_scans_no_large_table(filled: tuple[Ledger, Filling], screen: str) -> None:
-    ledger, filling = filled
+def statements_of(ledger: Ledger, show: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What the ledger is asked while a screen is shown: statements with their parameters."""
     asked: list[tuple[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
@@ -67,9 +66,16 @@ def test_sqlite_scans_no_large_table(filled: tuple[Ledger, Filling], screen: str
 
     sa.event.listen(ledger.engine, "before_cursor_execute", note)
     try:
-        SCREENS[screen](ledger, filling)
+        show()
     finally:
         sa.event.remove(ledger.engine, "before_cursor_execute", note)
+    return asked
+
+
+@pytest.mark.parametrize("screen", sorted(SCREENS))
+def test_sqlite_scans_no_large_table(filled: tuple[Ledger, Filling], screen: str) -> None:
+    ledger, filling = filled
+    asked = statements_of(ledger, lambda: SCREENS[screen](ledger, filling))
     statements = [(text, given) for text, given in asked if text.lstrip().startswith(("SELECT", "WITH"))]
     assert statements
     scanned = []
@@ -94,16 +100,7 @@ OF_FEW_JOURNALS: dict[str, Callable[[Ledger, Filling], Any]] = {
 @pytest.mark.parametrize("screen", sorted(OF_FEW_JOURNALS))
 def test_sqlite_reads_journals_own_rows_and_not_its_companys(filled: tuple[Ledger, Filling], screen: str) -> None:
     ledger, filling = filled
-    asked: list[tuple[str, Any]] = []
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        asked.append((statement, parameters))
-
-    sa.event.listen(ledger.engine, "before_cursor_execute", note)
-    try:
-        OF_FEW_JOURNALS[screen](ledger, filling)
-    finally:
-        sa.event.remove(ledger.engine, "before_cursor_execute", note)
+    asked = statements_of(ledger, lambda: OF_FEW_JOURNALS[screen](ledger, filling))
     steps = []
     with ledger.engine.connect() as connection:
         for statement, given in asked:
