@@ -22,6 +22,7 @@ from airflow.sdk import (  # noqa: E402
     get_parsing_context,
 )
 from airflow.sdk.definitions.param import ParamsDict  # noqa: E402
+from expensify_erp.dag_names import EXPENSES  # noqa: E402
 from expensify_erp.operators.acknowledge import AcknowledgeOperator  # noqa: E402
 from expensify_erp.operators.extract import ExtractOperator  # noqa: E402
 from expensify_erp.operators.load import LoadOperator  # noqa: E402
@@ -31,8 +32,6 @@ from expensify_erp.tenant_dags import beside_the_erp, default_args, first_moment
 
 from include.settings.catalogue import for_parsing  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
-
-PREFIX = "expenses__"
 
 PARAMS = {
     "dry_run": Param(
@@ -66,7 +65,7 @@ PARAMS = {
 def expenses_dag(tenant: Tenant) -> DAG:
     """extract -> transform -> validate -> load, one box per journal -> acknowledge."""
     with DAG(
-        dag_id=f"{PREFIX}{tenant.name}",
+        dag_id=f"{EXPENSES}{tenant.name}",
         schedule=CronDataIntervalTimetable(tenant.schedule, timezone=tenant.timezone),
         start_date=first_moment(tenant),
         catchup=True,
@@ -96,5 +95,5 @@ def expenses_dag(tenant: Tenant) -> DAG:
     return dag
 
 
-for found in for_parsing(PREFIX, get_parsing_context().dag_id):
-    globals()[f"{PREFIX}{found.name}"] = expenses_dag(found)
+for found in for_parsing(EXPENSES, get_parsing_context().dag_id):
+    globals()[f"{EXPENSES}{found.name}"] = expenses_dag(found)

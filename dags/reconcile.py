@@ -14,19 +14,18 @@ for folder in (ROOT, ROOT / "plugins"):
         sys.path.insert(0, str(folder))
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context  # noqa: E402
+from expensify_erp.dag_names import RECONCILE  # noqa: E402
 from expensify_erp.operators.reconcile import ReconcileExtractOperator, ReconcileOperator  # noqa: E402
 from expensify_erp.tenant_dags import beside_the_erp, default_args, first_moment  # noqa: E402
 
 from include.settings.catalogue import for_parsing  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
 
-PREFIX = "reconcile__"
-
 
 def reconcile_dag(tenant: Tenant) -> DAG:
     """extract -> compare."""
     with DAG(
-        dag_id=f"{PREFIX}{tenant.name}",
+        dag_id=f"{RECONCILE}{tenant.name}",
         schedule=CronTriggerTimetable(tenant.schedule, timezone=tenant.timezone),
         start_date=first_moment(tenant),
         # A missed comparison is made up for by the next one: it covers the same days.
@@ -50,5 +49,5 @@ def reconcile_dag(tenant: Tenant) -> DAG:
     return dag
 
 
-for found in for_parsing(PREFIX, get_parsing_context().dag_id):
-    globals()[f"{PREFIX}{found.name}"] = reconcile_dag(found)
+for found in for_parsing(RECONCILE, get_parsing_context().dag_id):
+    globals()[f"{RECONCILE}{found.name}"] = reconcile_dag(found)

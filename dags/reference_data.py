@@ -11,19 +11,18 @@ for folder in (ROOT, ROOT / "plugins"):
         sys.path.insert(0, str(folder))
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context  # noqa: E402
+from expensify_erp.dag_names import REFERENCE_DATA  # noqa: E402
 from expensify_erp.operators.reference_data import ReferenceDataOperator  # noqa: E402
 from expensify_erp.tenant_dags import beside_the_erp, default_args, first_moment  # noqa: E402
 
 from include.settings.catalogue import for_parsing  # noqa: E402
 from include.settings.tenant import Tenant  # noqa: E402
 
-PREFIX = "reference_data__"
-
 
 def reference_data_dag(tenant: Tenant) -> DAG:
     """One step: the difference, then the change."""
     with DAG(
-        dag_id=f"{PREFIX}{tenant.name}",
+        dag_id=f"{REFERENCE_DATA}{tenant.name}",
         schedule=CronTriggerTimetable(tenant.schedule, timezone=tenant.timezone),
         start_date=first_moment(tenant),
         catchup=False,
@@ -40,6 +39,6 @@ def reference_data_dag(tenant: Tenant) -> DAG:
     return dag
 
 
-for found in for_parsing(PREFIX, get_parsing_context().dag_id):
+for found in for_parsing(REFERENCE_DATA, get_parsing_context().dag_id):
     if found.reference_data is not None:
-        globals()[f"{PREFIX}{found.name}"] = reference_data_dag(found)
+        globals()[f"{REFERENCE_DATA}{found.name}"] = reference_data_dag(found)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
+from expensify_erp.dag_names import EXPENSES, RECONCILE, REFERENCE_DATA
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
 log = logging.getLogger(__name__)
 
-OF_A_TENANT = ("expenses__", "reconcile__", "reference_data__")
+OF_A_TENANT = (EXPENSES, RECONCILE, REFERENCE_DATA)
 """How the DAGs begin whose tasks wait for a tenant's pool."""
 
 POOLS = "pools"

@@ -22,11 +22,11 @@ from airflow.configuration import conf
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException
 
+from expensify_erp.dag_names import EXPENSES
 from expensify_erp.page.opened_ledger import LedgerDep
 from include.ledger.views.tenant_names import tenant_names as names_in_ledger
 from include.settings import catalogue
 
-DAG_PREFIX = "expenses__"
 SETTLE_DAG = "settle"
 _NAMES_LAST_S = 15.0
 
@@ -107,14 +107,14 @@ def tenant_names(files: catalogue.Catalogue, in_ledger: Iterable[str]) -> dict[s
 
 def readable(tenants: Iterable[str], user: BaseUser) -> set[str]:
     """Those of ``tenants`` whose DAG the user may read."""
-    dag_ids = {f"{DAG_PREFIX}{tenant}" for tenant in tenants}
+    dag_ids = {f"{EXPENSES}{tenant}" for tenant in tenants}
     by_team: dict[str | None, set[str]] = defaultdict(set)
     for dag_id, team in _teams(dag_ids).items():
         by_team[team].add(dag_id)
     allowed: set[str] = set()
     for team, listed in by_team.items():
         allowed |= get_auth_manager().filter_authorized_dag_ids(dag_ids=listed, user=user, method="GET", team_name=team)
-    return {dag_id.removeprefix(DAG_PREFIX) for dag_id in allowed & dag_ids}
+    return {dag_id.removeprefix(EXPENSES) for dag_id in allowed & dag_ids}
 
 
 def _teams(dag_ids: Iterable[str]) -> dict[str, str | None]:
@@ -136,7 +136,7 @@ VisibleDep = Annotated[Visible, Depends(_visible)]
 
 def may_replay(user: BaseUser, tenant: str) -> bool:
     """Whether Airflow will let this user clear a box of the tenant's runs and start one."""
-    dag_id = f"{DAG_PREFIX}{tenant}"
+    dag_id = f"{EXPENSES}{tenant}"
     return _may(user, dag_id, "PUT", DagAccessEntity.TASK_INSTANCE) and _may(user, dag_id, "POST", DagAccessEntity.RUN)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from expensify_erp.page.access import DAG_PREFIX
+from expensify_erp.dag_names import EXPENSES
 from include.ledger.views.journal_list import JournalId
 from include.ledger.views.replaying import TASK_ID, Box
 
@@ -28,5 +28,5 @@ def replay_of(identity: JournalId, boxes: Iterable[Box], owner: str) -> dict[str
             {"dag_id": box.dag_id, "run_id": box.run_id, "task_id": TASK_ID, "map_index": box.map_index}
             for box in boxes
         ],
-        "start": {"dag_id": f"{DAG_PREFIX}{owner}", "conf": {"journals": [identity.key]}},
+        "start": {"dag_id": f"{EXPENSES}{owner}", "conf": {"journals": [identity.key]}},
     }
