@@ -14,6 +14,8 @@ def prepare(export: str) -> Callable[[], str]:
     folder = tempfile.TemporaryDirectory(dir=Path(export).parent)
     os.environ["DLT_DATA_DIR"] = f"{folder.name}/dlt"
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    # SQLite has one writer: with dlt's usual twenty, a large load ends with "database is locked".
+    os.environ["LOAD__WORKERS"] = "1"
     import dlt
     import orjson
 

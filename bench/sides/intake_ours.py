@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.books import TARGET, tenant
 from bench.data import DAYS, FIRST_DAY
 from include.accounting.window import window_of
+from include.collector import collector_paused
 from include.ledger import claims, runs
 from include.ledger.database import Ledger
 from include.ledger.journals import Actor, Scope
@@ -30,6 +31,7 @@ def prepare(export: str) -> Callable[[], str]:
     with ledger.write() as connection:
         runs.register(connection, scope, Run(run, "range", window, False), datetime.now(UTC))
 
+    @collector_paused()
     def timed() -> str:
         with open(export, "rb") as lines:
             reading = reading_of(lines, booked, window=window)

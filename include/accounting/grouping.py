@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from include.accounting import mapping
@@ -118,6 +119,7 @@ class Grouping:
         self._tenant = tenant
         self._excludes_cards = tenant.company_card == "exclude"
         self._debits: dict[tuple[str | None, str | None, Tags], _Side] = {}
+        self._credits: dict[tuple[bool, bool, str | None, str | None, Kind], _Side] = {}
 
     def journal(self, booked: Sequence[Booked], currency: str | None) -> tuple[DerivedJournal, list[list[Numbers]]]:
         """One balanced set of lines, and for each of ``booked`` the lines of its expenses, in their order.
@@ -183,9 +185,12 @@ class Grouping:
         debit = self._debits.get((category, gl_code, tags))
         if debit is None:
             debit = self._debits[category, gl_code, tags] = _debit_side(self._tenant, category, gl_code, tags)
-        credit = _credit_side(self._tenant, reimbursable, reimbursed, bank, card_name, kind)
-        if not reimbursable and self._excludes_cards:
-            credit = _EXCLUDED
+        paid_by = (reimbursable, reimbursed, bank, card_name, kind)
+        credit = self._credits.get(paid_by)
+        if credit is None:
+            credit = self._credits[paid_by] = (
+                _EXCLUDED if not reimbursable and self._excludes_cards else _credit_side(self._tenant, *paid_by)
+            )
         return _Group(category or "", debit, credit, bool(debit.missing or credit.missing))
 
     @staticmethod
@@ -259,7 +264,12 @@ def _by_account(
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[_Group]] = {}
     for group in listed:
         found.setdefault((side(group).account, side(group).dimensions), []).append(group)
-    return sorted(found.items(), key=lambda item: (item[0][0], json.dumps(dict(item[0][1]), sort_keys=True)))
+    return sorted(found.items(), key=lambda item: (item[0][0], _as_text(item[0][1])))
+
+
+@lru_cache(maxsize=4096)
+def _as_text(dimensions: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(dict(dimensions), sort_keys=True)
 
 
 def _debit_side(tenant: Tenant, category: str | None, gl_code: str | None, tags: Tags) -> _Side:

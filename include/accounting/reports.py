@@ -9,9 +9,10 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 
-@dataclass(slots=True)
-class ExpenseFacts:
+
+class ExpenseFacts(msgspec.Struct, gc=False):
     """One expense. ``amount_cents``: effective, in the report's currency, signed (spend positive); ``None``: unknown.
 
     ``tags`` holds (name, GL code or ``None``) per level. ``reimbursable`` false means paid with a company card.

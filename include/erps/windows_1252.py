@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 # Letters that Unicode does not decompose, and punctuation that has a plain equivalent.
 _PLAIN = str.maketrans(
@@ -22,6 +23,7 @@ def windows_1252(text: str, forbidden: str = "") -> str:
     return "".join(_storable(character, forbidden) for character in normal)
 
 
+@lru_cache(maxsize=1024)
 def _storable(character: str, forbidden: str) -> str:
     category = unicodedata.category(character)
     if category in ("Cc", "Zl", "Zp"):

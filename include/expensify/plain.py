@@ -7,9 +7,13 @@ nobody knows, a damaged line) is read by :mod:`include.expensify.records` instea
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from include.expensify.values import MAX_CENTS, STATUSES, plain_day
+
+Cents = Annotated[int, msgspec.Meta(gt=-MAX_CENTS, lt=MAX_CENTS)]
 
 TAG_LEVELS = 4
 """A line with further levels is read value by value; most workspaces have one or two."""
@@ -70,9 +74,9 @@ class PlainExpense(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_fie
     external_id: str | None = None
     merchant: str | None = None
     modified_merchant: str | None = None
-    amount: int | None = None
-    modified_amount: int | None = None
-    converted_amount: int | None = None
+    amount: Cents | None = None
+    modified_amount: Cents | None = None
+    converted_amount: Cents | None = None
     currency: str | None = None
     currency_conversion_rate: float | None = None
     created: str | None = None
@@ -95,8 +99,8 @@ class PlainExpense(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_fie
     billable: bool | None = None
     has_tax: bool | None = None
     is_distance: bool | None = None
-    tax_amount: int | None = None
-    modified_tax_amount: int | None = None
+    tax_amount: Cents | None = None
+    modified_tax_amount: Cents | None = None
     tax_name: str | None = None
     tax_rate: str | None = None
     tax_rate_name: str | None = None
@@ -163,7 +167,7 @@ class PlainReport(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_fiel
     old_report_id: str | None = None
     report_name: str | None = None
     status: str | None = None
-    state_num: int | None = None
+    state_num: Cents | None = None
     account_email: str | None = None
     account_id: str | None = None
     submitter_user_id: str | None = None
@@ -179,7 +183,7 @@ class PlainReport(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_fiel
     approved: str | None = None
     reimbursed: str | None = None
     currency: str | None = None
-    total: int | None = None
+    total: Cents | None = None
     policy_id: str | None = None
     policy_name: str | None = None
     is_ach_reimbursed: bool | None = None
@@ -200,18 +204,9 @@ def plain_expense(line: bytes) -> PlainExpense | None:
         expense = _EXPENSE(line)
     except (msgspec.MsgspecError, ValueError):
         return None
-    for cents in (
-        expense.amount,
-        expense.modified_amount,
-        expense.converted_amount,
-        expense.tax_amount,
-        expense.modified_tax_amount,
-    ):
-        if cents and not -MAX_CENTS < cents < MAX_CENTS:
-            return None
-    for written in (expense.created, expense.modified_created, expense.inserted):
-        if written and plain_day(written) is None:
-            return None
+    created, modified = expense.created, expense.modified_created
+    if (created and plain_day(created) is None) or (modified and plain_day(modified) is None):
+        return None
     return expense
 
 
@@ -223,9 +218,6 @@ def plain_report(line: bytes) -> PlainReport | None:
         report = _REPORT(line)
     except (msgspec.MsgspecError, ValueError):
         return None
-    for cents in (report.state_num, report.total):
-        if cents and not -MAX_CENTS < cents < MAX_CENTS:
-            return None
     if report.status and report.status.strip().lower() not in STATUSES:
         return None
     approvals = [approver.date for approver in report.approvers or ()]

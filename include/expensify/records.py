@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+import msgspec
 
 from include.expensify.framing import Frame, IncompleteExport, Totals, exact_step, verify
 from include.expensify.plain import PlainExpense, PlainReport, plain_expense, plain_report
@@ -60,8 +61,7 @@ class TagLevel(NamedTuple):
     gl_code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Approver:
+class Approver(msgspec.Struct, frozen=True):
     """One approval in the report's chain."""
 
     email: str | None
@@ -69,8 +69,7 @@ class Approver:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Expense:
+class Expense(msgspec.Struct, frozen=True):
     """One expense. Amounts are hundredths, spend positive; ``None`` is unset (missing, null or ""), 0 stays 0.
 
     ``amount``, ``modified_amount`` and the tax amounts are in ``currency``, ``converted_amount`` in the report's.
@@ -115,8 +114,7 @@ class Expense:
     defects: tuple[Defect, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """One report with its expenses in Expensify's order. ``total`` is in hundredths of ``currency``."""
 
     report_id: str
@@ -149,8 +147,7 @@ class Report:
     defects: tuple[Defect, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """Begins one part of an archive: what was asked of Expensify, and when that export was started (UTC).
 
     ``asked`` is the whole X record: ``states``, ``policies``, ``approved_after``, ``end_date``, ``report_ids``,
@@ -267,11 +264,12 @@ def _expense(record: dict[str, Any], report_id: str) -> Expense:
         modified_amount=cents(record, "modifiedAmount", found),
         converted_amount=cents(record, "convertedAmount", found),
         currency=text(record, "currency", found),
-        # A number or any text, and no amount is made of it: unreadable, it stops nothing.
+        # No amount is made of it: unreadable, it stops nothing.
         currency_conversion_rate=number(record, "currencyConversionRate", []),
         created=moment(record, "created", found),
         modified_created=moment(record, "modifiedCreated", found),
-        inserted=moment(record, "inserted", found),
+        # No date is made of it either.
+        inserted=moment(record, "inserted", []),
         category=text(record, "category", found),
         category_gl_code=text(record, "categoryGlCode", found),
         category_payroll_code=text(record, "categoryPayrollCode", found),

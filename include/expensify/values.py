@@ -8,11 +8,12 @@ Expensify's fields have no reliable type: a number may come as text, a text as a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
+
+import msgspec
 
 DefectKind = Literal[
     "not_a_number", "not_whole_cents", "not_a_date", "not_a_flag", "not_a_text", "unknown", "duplicate"
@@ -43,8 +44,7 @@ _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 _LONGEST_QUOTE = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
+class Defect(msgspec.Struct, frozen=True):
     """A value that is there and cannot be used.
 
     ``field`` is Expensify's name of the field, ``value`` the value as read (at most 40 characters).
@@ -67,8 +67,7 @@ class Defect:
         return f"{self.field} {self.value!r} {words[self.kind]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """A date of Expensify: ``day``, and ``at`` (aware, UTC) when a time was given. Times carry no zone and are UTC."""
 
     day: date

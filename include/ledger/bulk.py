@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
@@ -17,11 +17,19 @@ _KEYS = 10_000
 _REMEMBERED = 20_000
 
 
-def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def insert(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
+    encoded: Collection[str] = (),
+) -> None:
     """Insert ``rows``, whose values stand in the order of the columns ``names``, as an iterator gives them.
 
     SQLite's driver takes tuples as they are, so they bypass everything that SQLAlchemy does per row; psycopg2 is fast with
     SQLAlchemy's multi-row statements only.
+
+    :param encoded: columns whose values :func:`encoder` has encoded already.
     """
     filled = batches(rows, _ROWS)
     if connection.dialect.name != "sqlite":
@@ -30,36 +38,39 @@ def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], row
         return
     defaults = {column.name: column.default.arg for column in table.c if isinstance(column.default, sa.ColumnDefault)}
     constants = {name: value for name, value in defaults.items() if name not in names}
-    given = [*names, *constants]
-    compiled = table.insert().compile(dialect=connection.dialect, column_keys=given)
+    compiled = table.insert().compile(dialect=connection.dialect, column_keys=[*names, *constants])
     # The statement has the table's order of columns.
     wanted = compiled.positiontup or []
-    encoders = [
-        (place, encode, _Remembered(encode))
-        for place, name in enumerate(wanted)
-        if (encode := _encoder(connection, table.c[name])) is not None
-    ]
-    if wanted != given:
-        in_order, added = itemgetter(*map(given.index, wanted)), tuple(constants.values())
-        filled = ([in_order((*row, *added)) for row in batch] for batch in filled)
+    encoders = {
+        name: encoder
+        for name in wanted
+        if name not in encoded and (encoder := _encoder(connection, table.c[name])) is not None
+    }
+    if list(names) == wanted and not encoders:
+        for batch in filled:
+            connection.exec_driver_sql(str(compiled), batch)
+        return
     for batch in filled:
-        connection.exec_driver_sql(str(compiled), [_encoded(row, encoders) for row in batch])
+        columns: dict[str, Iterable[Any]] = dict(zip(names, zip(*batch, strict=True), strict=True))
+        columns |= {name: [value] * len(batch) for name, value in constants.items()}
+        columns |= {name: encoder.all(columns[name]) for name, encoder in encoders.items()}
+        connection.exec_driver_sql(str(compiled), list(zip(*(columns[name] for name in wanted), strict=True)))
 
 
 def insert_mappings(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert ``rows``, which all have the same columns."""
+    """Insert ``rows``, which all have the same two columns or more."""
     rows = iter(rows)
     first = next(rows, None)
     if first is not None:
         names = tuple(first)
-        insert(connection, table, names, ([row[name] for name in names] for row in chain([first], rows)))
+        insert(connection, table, names, map(itemgetter(*names), chain([first], rows)))
 
 
 def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[str]) -> Iterator[sa.ColumnElement[bool]]:
     """Conditions that together select the rows whose ``column`` is one of ``values``; one set per query, however many."""
     for batch in batches(dict.fromkeys(values), _KEYS):
         if connection.dialect.name == "sqlite":
-            listed = sa.func.json_each(json.dumps(batch)).table_valued("value")
+            listed = sa.func.json_each(orjson.dumps(batch).decode()).table_valued("value")
             yield column.in_(sa.select(listed.c.value))
         else:
             yield column == sa.any_(sa.literal(batch, postgresql.ARRAY(sa.Text)))
@@ -72,20 +83,24 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-Encode = Callable[[Any], Any]
+def encoder(connection: sa.Connection, column: sa.Column[Any]) -> Callable[[Any], Any]:
+    """Encodes one value of the column for :func:`insert`, for rows so many that they should be made only once."""
+    found = _encoder(connection, column) if connection.dialect.name == "sqlite" else None
+    return found.__getitem__ if found is not None else lambda value: value
 
 
-def _encoder(connection: sa.Connection, column: sa.Column[Any]) -> Encode | None:
-    """What the column's type makes of a value for the driver; ``None`` where the driver takes it as it is."""
+def _encoder(connection: sa.Connection, column: sa.Column[Any]) -> _Encoder | None:
+    """What the column's type makes of values for the driver; ``None`` where the driver takes them as they are."""
     if isinstance(column.type, sa.Boolean):
         return None
-    return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    encode = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return _Encoder(encode) if encode is not None else None
 
 
-class _Remembered(dict[Any, Any]):
-    """Values that repeat are encoded once."""
+class _Encoder(dict[Any, Any]):
+    """A column's values as the driver takes them; those that repeat are encoded once."""
 
-    def __init__(self, encode: Encode) -> None:
+    def __init__(self, encode: Callable[[Any], Any]) -> None:
         super().__init__()
         self._encode = encode
 
@@ -95,12 +110,9 @@ class _Remembered(dict[Any, Any]):
         encoded = self[value] = self._encode(value)
         return encoded
 
-
-def _encoded(row: Sequence[Any], encoders: Sequence[tuple[int, Encode, _Remembered]]) -> Sequence[Any]:
-    values = list(row)
-    for place, encode, remembered in encoders:
+    def all(self, values: Iterable[Any]) -> list[Any]:
+        """All of ``values`` encoded."""
         try:
-            values[place] = remembered[values[place]]
-        except TypeError:  # a list or dictionary, which nothing can look up
-            values[place] = encode(values[place])
-    return tuple(values)
+            return [self[value] for value in values]
+        except TypeError:  # lists or dictionaries, which nothing can look up
+            return [self._encode(value) for value in values]

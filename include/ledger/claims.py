@@ -13,7 +13,6 @@ from datetime import date
 import sqlalchemy as sa
 
 from include.clock import Clock, utc_now
-from include.collector import collector_paused
 from include.errors import Retryable
 from include.ledger import derivation, journals, tables
 from include.ledger.database import Ledger
@@ -59,9 +58,8 @@ def claim(
     """
     for _ in range(_MOST_RACES):
         try:
-            with collector_paused():
-                snapshot, plan, outcomes = prepare(ledger, scope, tenant, reading, run_day)
-                write_plan(ledger, scope, snapshot, plan, outcomes, actor, run, clock)
+            snapshot, plan, outcomes = prepare(ledger, scope, tenant, reading, run_day)
+            write_plan(ledger, scope, snapshot, plan, outcomes, actor, run, clock)
         except Overtaken:
             continue
         return Claimed(tuple(plan.fresh), tuple(plan.changed), tuple(plan.in_window), plan, outcomes)

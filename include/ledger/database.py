@@ -6,6 +6,7 @@ so that two processes queue instead of failing half-way.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
@@ -40,10 +42,10 @@ class Ledger:
             if not self.url.database:
                 raise Misconfigured("the ledger needs a file: set the path in the connection's host")
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = sa.create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S})
+            self.engine = sa.create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S}, json_serializer=_as_json)
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
         else:
-            self.engine = sa.create_engine(self.url, pool_pre_ping=True, pool_size=2)
+            self.engine = sa.create_engine(self.url, pool_pre_ping=True, pool_size=2, json_serializer=_as_json)
 
     @property
     def is_sqlite(self) -> bool:
@@ -118,6 +120,15 @@ class Ledger:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7306914)"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _as_json(value: Any) -> str:
+    """The text of a JSON column's value."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        # Half a character, or a number beyond 64 bits: what an ERP answered must be kept even so.
+        return json.dumps(value)
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:

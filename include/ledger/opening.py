@@ -45,6 +45,7 @@ class Opening:
         self.last_number = dict(snapshot.last_number)
         self.references: set[str] = set()
         self.keys = set(snapshot.keys)
+        self._is_disputed = True
 
     def is_paid(self, report: ReportFacts) -> bool:
         """Whether it goes into a journal apart from those that are still owed."""
@@ -136,9 +137,10 @@ class Opening:
         return wanted
 
     def open_all(self, reports: Sequence[ReportFacts]) -> None:
-        """Claim reports that are in no journal."""
+        """Claim reports that are in no journal; the last step of a plan."""
         for report in reports:
             self.result.updated[report.report_id] = report
+        self._is_disputed = self._any_disputed(reports)
         if self.tenant.per == "report":
             for report in reports:
                 self._open(report.report_id, "report", report.approved_day, [report])
@@ -174,17 +176,21 @@ class Opening:
                 if part not in contents:
                     own = f"{key}-C" if part == CARD else key
                     contents[part] = self.new_content(own, part, per, day, report)
-            conflict = self.claim(report, report.expenses, key)
+            # Where no expense is anybody else's, nobody has to be asked one by one.
+            conflict = self.claim(report, report.expenses, key) if self._is_disputed else None
             for part, expenses in parts.items():
                 self.fill(contents[part], report, expenses, conflict)
+
+    def _any_disputed(self, reports: Sequence[ReportFacts]) -> bool:
+        """Whether any expense stands twice in these reports, or belongs to somebody already."""
+        ids = [expense.transaction_id for report in reports for expense in report.expenses]
+        return len(set(ids)) < len(ids) or not self.owner.keys().isdisjoint(ids)
 
     def _apart(self, reports: Sequence[ReportFacts]) -> set[str]:
         """Reports that get a journal of their own: not claimable, or bad where the tenant isolates bad ones."""
         apart: set[str] = set()
-        listed = [expense.transaction_id for report in reports for expense in report.expenses]
-        shared = len(set(listed)) < len(listed) or not self.owner.keys().isdisjoint(listed)
         seen: dict[str, str] = {}
-        for report in reports if shared else ():
+        for report in reports if self._is_disputed else ():
             for expense in report.expenses:
                 claim = self.owner.get(expense.transaction_id)
                 first = seen.setdefault(expense.transaction_id, report.report_id)

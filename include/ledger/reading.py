@@ -9,7 +9,6 @@ from itertools import chain
 from include.accounting.intake import report_facts
 from include.accounting.reports import ReportFacts
 from include.accounting.window import Window
-from include.collector import collector_paused
 from include.expensify.records import Part, read_export
 from include.ledger.plan import Reading
 from include.settings.tenant import Tenant
@@ -31,17 +30,6 @@ def reading_of(
 
     A report that came in several parts counts as the part with the latest start says.
     """
-    with collector_paused():
-        return _reading_of(lines, tenant, window, named, others)
-
-
-def _reading_of(
-    lines: Iterable[bytes],
-    tenant: Tenant,
-    window: Window | None,
-    named: Iterable[str],
-    others: Sequence[Window],
-) -> Reading:
     lines = iter(lines)
     first = next(lines, None)
     if first is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ def report_row(scope: Scope, report: ReportFacts) -> dict[str, Any]:
         "expense_count": len(report.expenses),
         "fingerprint": report.fingerprint(),
         "extracted_at": report.extracted_at,
-        "defects": list(report.defects),
+        "defects": report.defects,
     }
 
 
@@ -72,10 +73,13 @@ def expense_rows(
     journal_key: str,
     facts: Iterable[ExpenseFacts],
     numbers: Iterable[tuple[int | None, int | None]],
+    encode_day: Callable[[date | None], Any],
+    encode_tags: Callable[[tuple[tuple[str, str | None], ...]], Any],
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of ``expense``, the claims, of one report in one journal: values in the order of :data:`EXPENSE_COLUMNS`.
 
     :param numbers: the debit and credit line of each expense.
+    :param encode_day: makes of ``spent_on`` what the database takes, as ``encode_tags`` does of ``tags``.
     """
     for fact, (debit_line, credit_line) in zip(facts, numbers, strict=True):
         yield (
@@ -91,11 +95,11 @@ def expense_rows(
             fact.modified_cents,
             fact.converted_cents,
             fact.currency,
-            fact.spent_on,
+            encode_day(fact.spent_on),
             fact.merchant,
             fact.category,
             fact.category_gl_code,
-            fact.tags,
+            encode_tags(fact.tags),
             fact.reimbursable,
             fact.bank,
             fact.card_name,

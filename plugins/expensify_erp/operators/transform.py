@@ -8,6 +8,7 @@ from expensify_erp.operators.params import listed
 from expensify_erp.operators.tenant import TenantOperator
 from include.accounting.preview import preview_rows, preview_table
 from include.clock import utc_now
+from include.collector import collector_paused
 from include.errors import Held
 from include.ledger import claims, journals, queue, runs
 from include.ledger.database import Ledger
@@ -32,6 +33,7 @@ class TransformOperator(TenantOperator):
         super().__init__(**kwargs)
         self.archive = archive
 
+    @collector_paused()
     def execute(self, context: Context) -> list[str]:
         tenant = self.settings()
         with self.ledger() as ledger:

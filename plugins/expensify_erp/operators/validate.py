@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from expensify_erp.operators.tenant import TenantOperator
 from include.accounting.preview import preview_rows, preview_table
 from include.clock import utc_now
+from include.collector import collector_paused
 from include.ledger import checking, claims, journals, queue, runs
 from include.ledger.database import Ledger
 from include.ledger.journals import Scope
@@ -71,6 +72,7 @@ class ValidateOperator(TenantOperator):
             day = run_day(tenant, run.window, utc_now())
             claims.derive_again(ledger, scope, tenant, stale, day, self.actor(context))
 
+    @collector_paused()
     def _preview(self, ledger: Ledger, scope: Scope, tenant: Tenant, run: Run, context: Context) -> None:
         day = run_day(tenant, run.window, utc_now())
         _, _, outcomes = claims.prepare(

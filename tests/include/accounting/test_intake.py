@@ -1,9 +1,9 @@
-from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import fields
 
 from include.accounting.intake import report_facts
 from include.expensify.records import Approver, Expense, Moment, Report, TagLevel

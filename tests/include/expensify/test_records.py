@@ -332,6 +332,12 @@ def test_unset_is_none_and_no_defect(unset: object) -> None:
     assert expense.defects == ()
 
 
+def test_what_nothing_is_made_of_stops_nothing() -> None:
+    expense = one_expense(amount=1250, inserted="some time ago", currencyConversionRate="n/a")
+    assert (expense.amount, expense.inserted, expense.currency_conversion_rate) == (1250, None, None)
+    assert expense.defects == ()
+
+
 @pytest.mark.parametrize(
     ("raw", "cents"),
     [

@@ -62,14 +62,14 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
 
 def expense(report_id: str, transaction_id: str, **fields: Any) -> Expense:
     """An expense in which nothing is set but ``fields``."""
-    empty: dict[str, Any] = dict.fromkeys(Expense.__dataclass_fields__)
+    empty: dict[str, Any] = dict.fromkeys(Expense.__struct_fields__)
     return Expense(
         **{**empty, "report_id": report_id, "transaction_id": transaction_id, "tags": (), "defects": (), **fields}
     )
 
 
 def report(report_id: str, *expenses: Expense, **fields: Any) -> Report:
-    empty: dict[str, Any] = dict.fromkeys(Report.__dataclass_fields__)
+    empty: dict[str, Any] = dict.fromkeys(Report.__struct_fields__)
     return Report(**{**empty, "report_id": report_id, "expenses": expenses, "approvers": (), "defects": (), **fields})
 
 

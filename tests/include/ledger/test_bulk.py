@@ -31,6 +31,23 @@ def test_values_come_back_as_they_went_in(ledger: Ledger) -> None:
     assert rows[0]["reimbursable"] is True
 
 
+def test_values_encoded_by_the_caller_come_back_as_they_went_in(ledger: Ledger) -> None:
+    spent_on, tags = stored.EXPENSE_COLUMNS.index("spent_on"), stored.EXPENSE_COLUMNS.index("tags")
+    with ledger.write() as connection:
+        encode_day, encode_tags = (
+            bulk.encoder(connection, column) for column in (tables.expense.c.spent_on, tables.expense.c.tags)
+        )
+        rows = [list(expense("T1")), list(expense("T2", ()))]
+        rows[1][spent_on] = None
+        for row in rows:
+            row[spent_on], row[tags] = encode_day(row[spent_on]), encode_tags(row[tags])
+        bulk.insert(connection, tables.expense, stored.EXPENSE_COLUMNS, map(tuple, rows), encoded=("spent_on", "tags"))
+    with ledger.read() as connection:
+        found = connection.execute(sa.select(tables.expense).order_by("transaction_id")).mappings().all()
+    assert [row["spent_on"] for row in found] == [date(2026, 11, 19), None]
+    assert [row["tags"] for row in found] == [[["Plant 1", None]], []]
+
+
 def test_columns_that_are_not_named_have_their_defaults(ledger: Ledger) -> None:
     row = {
         "created_at": NOW,

@@ -10,6 +10,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,7 +76,7 @@ class Expensify:
                     facts = facts[1:]
                 case _ if facts:
                     place = self.random.randrange(len(facts))
-                    facts[place] = replace(self._expense(), transaction_id=facts[place].transaction_id)
+                    facts[place] = msgspec.structs.replace(self._expense(), transaction_id=facts[place].transaction_id)
             self._set(item, expenses=facts)
 
     def unapprove(self) -> None:

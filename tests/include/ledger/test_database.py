@@ -33,6 +33,17 @@ def count(ledger: Ledger, table: sa.Table) -> int:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
+@pytest.mark.parametrize(
+    "told", ["Konto gesperrt: Müller & Söhne", "half a character \ud800", 2**70, [1.5, None, True]], ids=repr
+)
+def test_whatever_an_erp_tells_is_kept_as_json(ledger: Ledger, told: object) -> None:
+    row = {"budget": "acme", "taken_at": {"told": told}, "paused_until": None}
+    with ledger.write() as connection:
+        connection.execute(tables.limiter.insert().values(**row))
+    with ledger.read() as connection:
+        assert connection.execute(sa.select(tables.limiter.c.taken_at)).scalar_one() == {"told": told}
+
+
 def test_first_use_by_several_processes_at_once_makes_one_ledger(empty_url: sa.URL) -> None:
     fork = multiprocessing.get_context("fork")
     start = fork.Barrier(4)

@@ -107,7 +107,7 @@ def unmark(sides: ThreeSides, at: int) -> None:
 
 
 def strange_document(sides: ThreeSides, at: int) -> None:
-    sides.documents.append(ErpDocument("2025/999", 777, "USD", DAY, reference="EXP-20251101-9"))
+    sides.documents.append(ErpDocument(f"2025/99{at}", 777, "USD", DAY, reference="EXP-20251101-9"))
 
 
 def post_elsewhere(sides: ThreeSides, at: int) -> None:
