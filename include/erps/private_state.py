@@ -33,7 +33,7 @@ class PrivateTokens:
 
 
 class PrivateBudget:
-    """A :class:`include.erps.shared_state.RequestBudget` that counts this process only.
+    """A :class:`include.request_budget.RequestBudget` that counts this process only.
 
     What other processes send at the same time is not seen: the server may then refuse a request, and :meth:`pause` waits.
 

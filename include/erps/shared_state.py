@@ -1,7 +1,6 @@
-"""What the tasks of one ERP connection share across processes: cached tokens and request budgets.
+"""What the tasks of one ERP connection share across processes: cached tokens.
 
-Interfaces only; the ledger implements them (:mod:`include.ledger.token_store`, :mod:`include.ledger.limiter`), tests use simple
-ones.
+An interface only; the ledger implements it (:mod:`include.ledger.token_store`), tests use a simple one.
 """
 
 from __future__ import annotations
@@ -27,13 +26,3 @@ class TokenStore(Protocol):
 
         :raises include.errors.Retryable: another process keeps the turn for too long.
         """
-
-
-class RequestBudget(Protocol):
-    """A budget of requests shared by all processes that use one credential."""
-
-    def take(self) -> None:
-        """Wait until a request may be sent, and count it. :raises include.errors.Retryable: it takes too long."""
-
-    def pause(self, seconds: float) -> None:
-        """Nobody sends for ``seconds``: the server said that its limit is reached."""

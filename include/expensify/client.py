@@ -22,6 +22,7 @@ from include.expensify.replies import (
     file_name,
     read_reply,
 )
+from include.request_budget import RequestBudget
 from include.transport import Answer, HttpClient, NoAnswer, NotSent
 
 PATH = "/Integration-Server/ExpensifyIntegrations"
@@ -32,16 +33,6 @@ TEMPLATE = Path(__file__).with_name("template.ftl").read_text(encoding="utf-8")
 # The job's only purpose is what happens after it, so its file says nothing and is not downloaded.
 MARK_TEMPLATE = "<#-- expensify-erp mark v1 -->marked"
 _LONGEST_OBEYED_WAIT_S = 120.0
-
-
-class RequestBudget(Protocol):
-    """The request limit of one credential pair (5 in any 10 s, 20 in any 60 s), shared by all processes that use it."""
-
-    def take(self) -> None:
-        """Return when a request may be sent."""
-
-    def pause(self, seconds: float) -> None:
-        """Let no process send before ``seconds`` have passed: the server has refused a request."""
 
 
 class _Truncatable(Protocol):

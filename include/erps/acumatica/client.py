@@ -22,10 +22,11 @@ from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.acumatica.site import Site
 from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
-from include.erps.shared_state import RequestBudget, TokenStore
+from include.erps.shared_state import TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
 from include.reference_data import source
+from include.request_budget import RequestBudget
 from include.transport import HttpClient, NoAnswer, NotSent, require_https
 
 

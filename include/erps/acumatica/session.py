@@ -18,8 +18,8 @@ from include.erps.acumatica import values
 from include.erps.acumatica.access import Access
 from include.erps.acumatica.settings import AcumaticaSettings
 from include.erps.acumatica.values import Record, Unreadable
-from include.erps.shared_state import RequestBudget
 from include.errors import ExpenseError, LookupFailed, Misconfigured, Retryable
+from include.request_budget import RequestBudget
 from include.transport import REPEATABLE_STATUS, Answer, HttpClient, NoAnswer, NotSent
 
 _LOG = logging.getLogger(__name__)

@@ -21,9 +21,10 @@ from include.erps.ifs_cloud.site import Site
 from include.erps.ifs_cloud.tokens import ClientCredentials, Tokens
 from include.erps.kept_answers import KeptAnswers
 from include.erps.port import DocumentList, DocumentsAsked, Draft, ErpDocument, Verdict
-from include.erps.shared_state import RequestBudget, TokenStore
+from include.erps.shared_state import TokenStore
 from include.erps.site import SiteCheck, SiteQuestions
 from include.errors import ExpenseError, Misconfigured, NotExecuted, Rejected, Retryable, UnknownOutcome
+from include.request_budget import RequestBudget
 from include.transport import Answer, HttpClient, NoAnswer, NotSent, require_https
 
 _LOG = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from include.erps.ifs_cloud import odata
 from include.erps.ifs_cloud.answers import Fault, JsonObject, Unreadable, fault_of, object_of
 from include.erps.ifs_cloud.settings import IfsCloudSettings
 from include.erps.ifs_cloud.tokens import Tokens
-from include.erps.shared_state import RequestBudget
 from include.errors import Misconfigured, Retryable
+from include.request_budget import RequestBudget
 from include.transport import Answer, HttpClient, NoAnswer, NotSent
 
 JSON = "application/json;IEEE754Compatible=true"

@@ -13,11 +13,12 @@ from expensify_erp.hooks.endpoint import Endpoint, endpoint_of
 from include.erps.port import Erp, ErpSettings
 from include.erps.private_state import PrivateBudget, PrivateTokens
 from include.erps.registry import ERPS
-from include.erps.shared_state import RequestBudget, TokenStore
+from include.erps.shared_state import TokenStore
 from include.errors import Misconfigured
 from include.ledger.database import Ledger
 from include.ledger.limiter import Budget, Limit
 from include.ledger.token_store import LedgerTokens
+from include.request_budget import RequestBudget
 
 
 class ErpHook(BaseHook):

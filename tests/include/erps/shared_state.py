@@ -29,7 +29,7 @@ class Tokens:
 
 
 class Budget:
-    """A :class:`include.erps.shared_state.RequestBudget` without end; ``pauses`` are the seconds it was told to rest."""
+    """A :class:`include.request_budget.RequestBudget` without end; ``pauses`` are the seconds it was told to rest."""
 
     def __init__(self) -> None:
         self.taken = 0
