@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 
+# The collector need not follow it: nothing in it leads back to it.
 class ExpenseFacts(msgspec.Struct, gc=False):
     """One expense. ``amount_cents``: effective, in the report's currency, signed (spend positive); ``None``: unknown.
 

@@ -7,9 +7,10 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+
+from include.ledger.database import as_json
 
 Item = TypeVar("Item")
 _ROWS = 10_000
@@ -70,7 +71,7 @@ def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[st
     """Conditions that together select the rows whose ``column`` is one of ``values``; one set per query, however many."""
     for batch in batches(dict.fromkeys(values), _KEYS):
         if connection.dialect.name == "sqlite":
-            listed = sa.func.json_each(orjson.dumps(batch).decode()).table_valued("value")
+            listed = sa.func.json_each(as_json(batch)).table_valued("value")
             yield column.in_(sa.select(listed.c.value))
         else:
             yield column == sa.any_(sa.literal(batch, postgresql.ARRAY(sa.Text)))

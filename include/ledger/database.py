@@ -42,10 +42,10 @@ class Ledger:
             if not self.url.database:
                 raise Misconfigured("the ledger needs a file: set the path in the connection's host")
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = sa.create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S}, json_serializer=_as_json)
+            self.engine = sa.create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S}, json_serializer=as_json)
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
         else:
-            self.engine = sa.create_engine(self.url, pool_pre_ping=True, pool_size=2, json_serializer=_as_json)
+            self.engine = sa.create_engine(self.url, pool_pre_ping=True, pool_size=2, json_serializer=as_json)
 
     @property
     def is_sqlite(self) -> bool:
@@ -122,8 +122,8 @@ class Ledger:
             command.upgrade(config, "head")
 
 
-def _as_json(value: Any) -> str:
-    """The text of a JSON column's value."""
+def as_json(value: Any) -> str:
+    """The text of a value for a JSON column or function."""
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:

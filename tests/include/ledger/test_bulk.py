@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,6 +67,13 @@ def test_columns_that_are_not_named_have_their_defaults(ledger: Ledger) -> None:
         (found,) = connection.execute(sa.select(tables.journal)).mappings().all()
     assert (found["frozen"], found["revision"], found["announced"], found["total_debit_cents"]) == (False, 0, False, 0)
     assert (found["state"], found["created_at"], found["reasons"]) == ("drafted", NOW, [])
+
+
+def test_a_key_that_no_database_can_hold_is_not_found(tmp_path: Path) -> None:
+    with Ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        ledger.create_if_missing()
+        with ledger.read() as connection:
+            assert stored.claims(connection, "syspro:x", ["half a character \ud800", "T1"]) == {}
 
 
 def test_more_keys_than_one_query_takes_are_all_looked_up(ledger: Ledger) -> None:
