@@ -18,7 +18,8 @@ from include.accounting.mapping import UNMAPPED
 from include.accounting.reasons import Reason
 from include.accounting.reports import ExpenseFacts
 from include.erps.port import AP_ACCOUNT, Kind
-from include.settings.tenant import CreditAccount, Tenant
+from include.settings.posting import CreditAccount
+from include.settings.tenant import Tenant
 
 Tags = tuple[tuple[str, str | None], ...]
 INVALID = "invalid account: "

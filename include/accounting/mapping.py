@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from include.settings.tenant import CardAccounts, CreditAccount, Dimension, Tenant, ValueMap
+from include.settings.mapping import Dimension, ValueMap
+from include.settings.posting import CardAccounts, CreditAccount
+from include.settings.tenant import Tenant
 
 UNMAPPED = "?"
 """Account of a line whose expenses have none yet: the journal is held, its totals are right all the same."""

@@ -14,7 +14,8 @@ from include.erps.site import Level
 from include.expensify.records import split_levels
 from include.preflight.seen import Seen, Use
 from include.preflight.workspaces import Workspace
-from include.settings.tenant import CreditAccount, Tenant
+from include.settings.posting import CreditAccount
+from include.settings.tenant import Tenant
 
 MOST_COMBINATIONS = 500
 """Accounts built from a category and a tag are asked for in each combination, up to so many; those in use come first."""

@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from include.errors import Misconfigured
-from include.settings.tenant import Tenant, WrittenInt, tenant_from
+from include.settings.tenant import Tenant, tenant_from
+from include.settings.values import WrittenInt
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,99}")
 _MOST_BYTES = 1_000_000

@@ -17,9 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializeAsAny,
     ValidationError,
@@ -30,8 +28,10 @@ from pydantic import (
 
 from include.erps.port import ErpSettings
 from include.erps.registry import ERPS, settings_class
+from include.settings.mapping import Mapping_
+from include.settings.posting import Per, Posting
+from include.settings.values import FilledText, Section, ShortText
 
-Per = Literal["day", "report"]
 # croniter takes R for a random value: another schedule at every reading.
 _RANDOM_FIELD = re.compile(r"(?<![A-Za-z])[Rr]")
 
@@ -50,126 +50,20 @@ def _wrong_schedule(value: str) -> str | None:
     return None
 
 
-class WrittenInt(int):
-    """An integer that remembers how the file writes it: ``0100`` is 64 to YAML."""
-
-    written: str
-
-
-def _text(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError(
-            "yes, no, on, off, true and false are truth values to YAML: write it in quotes, so that it stays exactly as typed"
-        )
-    if isinstance(value, int | float | date):
-        written = getattr(value, "written", value)
-        raise ValueError(f"{written} is not text to YAML: write it in quotes, so that it stays exactly as typed")
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
-
-
-def _filled(value: str) -> str:
-    stripped = value.strip()
-    if not stripped:
-        raise ValueError("is blank: write a value, or null for none")
-    return stripped
-
-
 def _policy(value: str) -> str:
     if not value or any(sign == "," or sign.isspace() for sign in value):
         raise ValueError(f"{value!r} is no workspace ID: one ID per item, without blanks and commas")
     return value
 
 
-FilledText = Annotated[ShortText, AfterValidator(_filled)]
-"""Text of which something is left after trimming: an account could not be built from blanks."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _read_two_columns(path: Path) -> dict[str, str]:
-    import csv
-
-    if not path.is_file():
-        raise ValueError(f"the file {path} does not exist")
-    values: dict[str, str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.reader(lines))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path.name} is not UTF-8: save it again as `CSV UTF-8`") from None
-    except (csv.Error, OSError) as error:
-        raise ValueError(f"{path.name} cannot be read as CSV: {error}") from None
-    for number, row in enumerate(rows, start=1):
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != 2 or not row[0].strip() or not row[1].strip():
-            raise ValueError(
-                f"{path.name} line {number}: expected two columns, Expensify name and ERP value, with a comma between them"
-            )
-        name, value = row[0].strip(), row[1].strip()
-        if name in values:
-            raise ValueError(f"{path.name} line {number}: {name!r} is listed twice")
-        values[name] = value
-    return values
-
-
-class ValueMap(_Section):
-    """How Expensify names become ERP values: ``values`` first, then the GL code kept in Expensify, then ``default``."""
-
-    values: dict[Text, Text] = Field(default_factory=dict)
-    expensify_gl_code: bool = False
-    default: FilledText | None = None
-
-    @field_validator("values", mode="before")
-    @classmethod
-    def _from_csv(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, str):
-            folder = (info.context or {}).get("folder", Path())
-            return _read_two_columns(Path(folder, value))
-        return value
-
-    @field_validator("values", mode="after")
-    @classmethod
-    def _trimmed(cls, value: dict[str, str]) -> dict[str, str]:
-        trimmed = {name.strip(): mapped.strip() for name, mapped in value.items()}
-        if len(trimmed) != len(value):
-            raise ValueError("two names are equal after trimming blanks")
-        empty = [name for name, mapped in trimmed.items() if not mapped]
-        if empty:
-            raise ValueError(f"{empty[0]!r} has an empty value")
-        return trimmed
-
-
-class Dimension(ValueMap):
-    """One dimension, read from the tag level ``tag`` (1 is the first)."""
-
-    tag: int = Field(ge=1, le=10)
-    required: bool = False
-
-
-class Mapping_(_Section):
-    """The ``mapping`` section."""
-
-    gl_account: ValueMap = Field(default_factory=lambda: ValueMap(expensify_gl_code=True))
-    dimensions: dict[Text, Dimension] = Field(default_factory=dict)
-    employee: ValueMap = Field(default_factory=ValueMap)
-
-
-class Expensify(_Section):
+class Expensify(Section):
     """The ``expensify`` section."""
 
     connection: ShortText
     policies: list[Annotated[ShortText, AfterValidator(_policy)]] = Field(default_factory=list)
-    states: Annotated[list[Literal["APPROVED", "REIMBURSED", "ARCHIVED"]], Field(min_length=1)] = [
-        "APPROVED",
-        "REIMBURSED",
-    ]
+    states: list[Literal["APPROVED", "REIMBURSED", "ARCHIVED"]] = Field(
+        default=["APPROVED", "REIMBURSED"], min_length=1
+    )
     mark_exported: FilledText | None = None
     lookback_days: int = Field(default=7, ge=0, le=90)
     control_total: Literal["hold", "warn"] = "hold"
@@ -179,69 +73,13 @@ class Expensify(_Section):
     """How long an exported file that is not there yet is asked for again."""
 
 
-class CreditAccount(_Section):
-    """A balancing account, with dimensions where the ERP splits them (names of ``mapping.dimensions``)."""
-
-    account: FilledText
-    dimensions: dict[Text, FilledText] = Field(default_factory=dict)
-
-
-def _credit_account(value: object) -> object:
-    return {"account": value} if isinstance(value, str) else _text(value)
-
-
-Credit = Annotated[CreditAccount, BeforeValidator(_credit_account)]
-
-
-class CardAccounts(_Section):
-    """Balancing accounts of company cards: by card feed (``bank``, then ``cardName``), else ``default``."""
-
-    by_card: dict[Text, Credit] = Field(default_factory=dict)
-    default: Credit | None = None
-
-    @field_validator("by_card", mode="after")
-    @classmethod
-    def _trimmed(cls, value: dict[str, CreditAccount]) -> dict[str, CreditAccount]:
-        trimmed = {name.strip(): account for name, account in value.items()}
-        if len(trimmed) != len(value):
-            raise ValueError("two cards are equal after trimming blanks")
-        return trimmed
-
-
-def _card_accounts(value: object) -> object:
-    if isinstance(value, dict) and ("by_card" in value or "default" in value):
-        return value
-    return None if value is None else {"default": value}
-
-
-class Credits(_Section):
-    """The ``credit`` section: full ERP accounts, account templates do not apply to them."""
-
-    reimbursable: Credit | None = None
-    company_card: Annotated[CardAccounts | None, BeforeValidator(_card_accounts)] = None
-    already_reimbursed: Credit | None = None
-
-
-class Posting(_Section):
-    """The ``posting`` section."""
-
-    per: Per | None = None
-    lines: Literal["group", "expense"] | None = None
-    date: Literal["approved", "report", "run"] = "approved"
-    closed_period: Literal["hold", "next_open"] = "hold"
-    currency: Annotated[Text, Field(pattern=r"^[A-Z]{3}$")]
-    reference_prefix: ShortText = "EXP"
-    credit: Credits = Field(default_factory=Credits)
-    company_card: Literal["with_reimbursable", "journal", "exclude"] | None = None
-
-
-class Hold(_Section):
+class Hold(Section):
     """The ``hold`` section."""
 
     isolate: bool = False
 
 
-class ReferenceData(_Section):
+class ReferenceData(Section):
     """The ``reference_data`` section: what flows back from the ERP into Expensify.
 
     ``default_manager``: e-mail of who approves for employees whose ERP names no manager. ``into_erp``: what Expensify has and
@@ -271,7 +109,7 @@ class ReferenceData(_Section):
         return self
 
 
-class Retention(_Section):
+class Retention(Section):
     """The ``retention`` section."""
 
     raw_days: int = Field(default=90, ge=1)
@@ -298,7 +136,7 @@ def _erp_section(value: object, info: ValidationInfo) -> object:
     return settings.model_validate({**value, **files}, context=info.context)
 
 
-class Tenant(_Section):
+class Tenant(Section):
     """A whole tenant file. ``name`` is the file's name; ``folder`` is where its relative paths start."""
 
     DAY_ONLY: ClassVar[str] = "`hold.isolate` works with `posting.per: day` only"

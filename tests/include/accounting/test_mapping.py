@@ -1,7 +1,7 @@
 import pytest
 
 from include.accounting.mapping import card_account, dimension, gl_account
-from include.settings.tenant import Dimension
+from include.settings.mapping import Dimension
 from tests.include.accounting.conftest import tenant_with
 
 RULES = [
