@@ -43,9 +43,9 @@ def insert(
     # The statement has the table's order of columns.
     wanted = compiled.positiontup or []
     encoders = {
-        name: encoder
+        name: found
         for name in wanted
-        if name not in encoded and (encoder := _encoder(connection, table.c[name])) is not None
+        if name not in encoded and (found := _encoder(connection, table.c[name])) is not None
     }
     if list(names) == wanted and not encoders:
         for batch in filled:
@@ -54,7 +54,7 @@ def insert(
     for batch in filled:
         columns: dict[str, Iterable[Any]] = dict(zip(names, zip(*batch, strict=True), strict=True))
         columns |= {name: [value] * len(batch) for name, value in constants.items()}
-        columns |= {name: encoder.all(columns[name]) for name, encoder in encoders.items()}
+        columns |= {name: found.all(columns[name]) for name, found in encoders.items()}
         connection.exec_driver_sql(str(compiled), list(zip(*(columns[name] for name in wanted), strict=True)))
 
 
